@@ -1,0 +1,1 @@
+//! Bidirectional Forwarding Detection as a pure state machine, RFC 5880 to 5883.

@@ -1,0 +1,1 @@
+//! Desired routes to kernel routes over netlink, and kernel events back.

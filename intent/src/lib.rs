@@ -1,0 +1,1 @@
+//! Provider-neutral desired state, observed state and reasons.

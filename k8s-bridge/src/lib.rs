@@ -1,0 +1,1 @@
+//! Kubernetes objects to intent and verdicts, and status back.

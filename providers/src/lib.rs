@@ -1,0 +1,1 @@
+//! One trait over the engines that run BGP, and the native one.

@@ -1,0 +1,1 @@
+//! BGP tables: interned attributes, best path, multipath, policy, update groups.

@@ -1,0 +1,1 @@
+//! The embedded BGP engine: sessions, tables and kernel routes in one process.

@@ -1,0 +1,1 @@
+//! The `cosmos` command as a library: composition only.

@@ -1,0 +1,1 @@
+//! Test support: namespaces, real peers, scripted peers, tables, oracles.
