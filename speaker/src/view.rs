@@ -1,0 +1,368 @@
+//! Read-only pictures of a running speaker: what `show`, `explain`, status and metrics are made of.
+//!
+//! Plain data with serde on both ends: the daemon serialises, the command deserialises. A view is
+//! taken under the router's lock in small pages, so that reading a table of a million routes never
+//! stops it (see [`Cursor`]).
+//!
+//! Invariants: a view never holds a secret; names are stable (they are a scripting interface).
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+
+/// One configured neighbour and the session with it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PeerView {
+    /// Router (BGPRouter or BGPInstance) the neighbour belongs to.
+    pub router: String,
+    /// Name of the neighbour, unique within the router.
+    pub name: String,
+    /// Address we peer with.
+    pub address: IpAddr,
+    /// Interface for link-local neighbours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface: Option<String>,
+    /// Free text from the configuration.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Our AS on this session.
+    pub local_as: u32,
+    /// The neighbour's AS: configured, or learned from its OPEN; 0 while unknown.
+    pub remote_as: u32,
+    /// `eBGP` or `iBGP`, once known.
+    pub session_type: String,
+    /// `Idle`, `Connect`, `Active`, `OpenSent`, `OpenConfirm` or `Established`.
+    pub state: String,
+    /// Seconds in this state.
+    pub since_secs: u64,
+    /// How often the session has been Established.
+    pub established_count: u64,
+    /// Why the session is administratively down, when it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shutdown: Option<String>,
+    /// Last reason the session ended or failed to come up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+    /// Last NOTIFICATION sent, decoded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_sent: Option<String>,
+    /// Last NOTIFICATION received, decoded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_received: Option<String>,
+    /// Our end of the TCP connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub local_endpoint: Option<SocketAddr>,
+    /// The neighbour's end of the TCP connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote_endpoint: Option<SocketAddr>,
+    /// The neighbour's BGP Identifier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote_router_id: Option<Ipv4Addr>,
+    /// Negotiated hold time in seconds; 0 means off.
+    pub hold_time_secs: u16,
+    /// Negotiated keepalive interval in seconds; 0 means none.
+    pub keepalive_secs: u16,
+    /// Negotiated capabilities by name.
+    #[serde(default)]
+    pub capabilities: Vec<String>,
+    /// One entry a negotiated family (configured families while the session is down).
+    #[serde(default)]
+    pub families: Vec<PeerFamilyView>,
+    /// Messages received, by type.
+    pub received: MessageCounts,
+    /// Messages sent, by type.
+    pub sent: MessageCounts,
+}
+
+/// Route counts of one family of a session.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PeerFamilyView {
+    /// For example `ipv4/unicast`.
+    pub family: String,
+    /// Paths in the Adj-RIB-In.
+    pub received: u64,
+    /// Paths that import policy and sanity checks let in.
+    pub accepted: u64,
+    /// Paths of this neighbour that are best.
+    pub best: u64,
+    /// Prefixes in the Adj-RIB-Out.
+    pub advertised: u64,
+    /// Whether the neighbour's End-of-RIB has been seen.
+    pub end_of_rib_received: bool,
+}
+
+/// Messages by type.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MessageCounts {
+    /// OPEN.
+    pub open: u64,
+    /// UPDATE.
+    pub update: u64,
+    /// NOTIFICATION.
+    pub notification: u64,
+    /// KEEPALIVE.
+    pub keepalive: u64,
+    /// ROUTE-REFRESH.
+    pub route_refresh: u64,
+}
+
+/// One path to one prefix.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RouteView {
+    /// Router whose table this is.
+    pub router: String,
+    /// The destination.
+    pub prefix: String,
+    /// For example `ipv4/unicast`.
+    pub family: String,
+    /// Neighbour's name, or `local` for what this router originates.
+    pub peer: String,
+    /// Neighbour's address; absent for local routes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer_address: Option<IpAddr>,
+    /// ADD-PATH identifier, 0 without.
+    #[serde(default)]
+    pub path_id: u32,
+    /// Whether this is the best path.
+    pub best: bool,
+    /// Whether it is in the multipath set (the best path is).
+    pub multipath: bool,
+    /// `eligible`, or why the path takes no part in the decision.
+    pub status: String,
+    /// The attributes.
+    #[serde(flatten)]
+    pub attributes: AttributesView,
+}
+
+/// Path attributes in their text forms.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AttributesView {
+    /// Next hop; link-local ones carry `%interface`.
+    pub next_hop: String,
+    /// `igp`, `egp` or `incomplete`.
+    pub origin: String,
+    /// AS_PATH, sets in braces.
+    pub as_path: String,
+    /// MULTI_EXIT_DISC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub med: Option<u32>,
+    /// LOCAL_PREF.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub local_pref: Option<u32>,
+    /// ATOMIC_AGGREGATE present.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub atomic_aggregate: bool,
+    /// AGGREGATOR as `asn address`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aggregator: Option<String>,
+    /// Standard communities.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub communities: Vec<String>,
+    /// Extended communities.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ext_communities: Vec<String>,
+    /// Large communities.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub large_communities: Vec<String>,
+    /// ORIGINATOR_ID.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub originator_id: Option<Ipv4Addr>,
+    /// CLUSTER_LIST.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cluster_list: Vec<Ipv4Addr>,
+    /// Attributes without a text form here: `type:flags:hex`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other: Vec<String>,
+}
+
+/// Why a prefix goes where it goes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExplainView {
+    /// Router asked.
+    pub router: String,
+    /// The prefix as asked.
+    pub prefix: String,
+    /// Every path known, the winner first.
+    pub candidates: Vec<CandidateView>,
+    /// What the kernel was told, when this router installs routes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<FibView>,
+    /// Neighbours the best path is advertised to, and why not to the others.
+    #[serde(default)]
+    pub advertised: Vec<ExportView>,
+}
+
+/// One candidate in an [`ExplainView`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CandidateView {
+    /// The path.
+    #[serde(flatten)]
+    pub route: RouteView,
+    /// `best`, or the step at which it lost to the best path, or why it is not eligible.
+    pub decided_by: String,
+    /// The two values compared, for people.
+    pub detail: String,
+}
+
+/// Whether a prefix is sent to one neighbour.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExportView {
+    /// Neighbour's name.
+    pub peer: String,
+    /// Whether it is in the Adj-RIB-Out.
+    pub sent: bool,
+    /// Stable reason.
+    pub reason: String,
+}
+
+/// One prefix as the kernel has it, or should.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FibView {
+    /// The destination.
+    pub prefix: String,
+    /// Where it goes.
+    pub next_hops: Vec<FibHopView>,
+    /// Whether the kernel has accepted it.
+    pub installed: bool,
+    /// The kernel's refusal, when it refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// One leg of a kernel route.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FibHopView {
+    /// Gateway, absent for on-link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<IpAddr>,
+    /// Interface name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dev: Option<String>,
+    /// Relative weight, 1 to 256.
+    pub weight: u16,
+}
+
+/// Totals of one router.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RouterView {
+    /// Name of the router.
+    pub name: String,
+    /// Local AS.
+    pub asn: u32,
+    /// BGP Identifier.
+    pub router_id: String,
+    /// Where it listens; empty when it does not.
+    pub listening: Vec<SocketAddr>,
+    /// Configured neighbours.
+    pub peers: usize,
+    /// Established sessions.
+    pub established: usize,
+    /// Prefixes and paths by family.
+    pub tables: Vec<TableView>,
+    /// Distinct attribute sets held.
+    pub attribute_sets: usize,
+}
+
+/// Totals of one table.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TableView {
+    /// For example `ipv4/unicast`.
+    pub family: String,
+    /// Prefixes with at least one path.
+    pub prefixes: usize,
+    /// Paths of all neighbours.
+    pub paths: usize,
+}
+
+/// Which routes to show.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RouteQuery {
+    /// Only this router.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub router: Option<String>,
+    /// Only this family, in text form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family: Option<String>,
+    /// Only this prefix.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
+    /// Which table.
+    pub table: RouteTable,
+}
+
+/// The table a [`RouteQuery`] reads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "kind", content = "peer")]
+pub enum RouteTable {
+    /// All paths, best and others.
+    LocRib,
+    /// Adj-RIB-In of the neighbour of this name or address.
+    Received(String),
+    /// Adj-RIB-Out towards the neighbour of this name or address.
+    Advertised(String),
+}
+
+/// Where a paged read stands: router, family, row. Opaque to callers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cursor {
+    pub(crate) router: usize,
+    pub(crate) family: usize,
+    pub(crate) row: u32,
+}
+
+/// One page of a read.
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    /// The items; possibly none although there is more.
+    pub items: Vec<T>,
+    /// Where to go on; `None` at the end.
+    pub next: Option<Cursor>,
+}
+
+/// What happens in a speaker, as it happens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "event")]
+pub enum SpeakerEvent {
+    /// A session changed state.
+    PeerState {
+        /// Router's name.
+        router: String,
+        /// Neighbour's name.
+        peer: String,
+        /// State left.
+        from: String,
+        /// State entered.
+        to: String,
+        /// Why, for a step down.
+        reason: Option<String>,
+    },
+    /// A neighbour's End-of-RIB arrived.
+    EndOfRib {
+        /// Router's name.
+        router: String,
+        /// Neighbour's name.
+        peer: String,
+        /// Text form of the family.
+        family: String,
+    },
+    /// The kernel refused a route, or took it after refusing it.
+    Kernel {
+        /// The destination.
+        prefix: String,
+        /// The refusal; `None` when it is settled.
+        error: Option<String>,
+    },
+}
