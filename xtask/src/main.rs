@@ -1,1 +1,44 @@
-fn main() {}
+//! The project's chores, one sub-command each: `cargo xtask tidy`, `cargo xtask test`.
+//!
+//! Called by people and by `.ci/run`; owns no product logic. Each chore lives in its own module,
+//! returns `Result`, and reports on stdout what it did; the exit code is 0 only when all went well.
+#![forbid(unsafe_code)]
+
+mod out;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Chores of the Cosmos project.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Args {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Debug, Subcommand)]
+enum Chore {
+    /// Check what the compiler does not: dependency arrows, file sizes, module headers, stale files.
+    Tidy(tidy::Args),
+    /// Run all that CI runs: format, lints, tidy, every test of the workspace.
+    Test(test::Args),
+}
+
+fn main() -> ExitCode {
+    let result = match Args::parse().chore {
+        Chore::Tidy(args) => tidy::run(&args),
+        Chore::Test(args) => test::run(&args),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            out::error(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,379 @@
+//! FRR: `zebra` and `bgpd` started directly, asked and changed through `vtysh`.
+//!
+//! All files, sockets included, lie in a folder of the test. `bgpd -S` keeps the user it is started
+//! as; `zebra` insists on a user in its vty group, so it runs under a private view of `/etc/group`
+//! in which root is a member: the same for root and for an ordinary user's namespace. zebra is needed
+//! because bgpd refuses IPv6 sessions without it.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use ipnet::IpNet;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{Config, Neighbor, Notification, Speaker, number};
+use crate::netns::NetNs;
+use crate::process::Process;
+use crate::route::{Announcement, Origin, Route, normal_as_path};
+use crate::wait;
+
+/// The BGP daemon.
+pub const BGPD: &str = "/usr/lib/frr/bgpd";
+/// The kernel side.
+pub const ZEBRA: &str = "/usr/lib/frr/zebra";
+/// The control program.
+pub const VTYSH: &str = "/usr/bin/vtysh";
+
+/// One FRR in one namespace.
+#[derive(Debug)]
+pub struct Frr {
+    ns: Arc<NetNs>,
+    config: Config,
+    folder: TempDir,
+    bgpd: Option<Process>,
+    zebra: Option<Process>,
+}
+
+impl Frr {
+    /// Prepares, without starting.
+    ///
+    /// # Errors
+    /// When its files cannot be written.
+    pub fn new(ns: &Arc<NetNs>, config: Config) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let groups = std::fs::read_to_string("/etc/group").context("read /etc/group")?;
+        std::fs::write(folder.path().join("group"), with_root_in_vty_group(&groups))?;
+        for name in ["zebra.conf", "vtysh.conf"] {
+            std::fs::write(folder.path().join(name), "")?;
+        }
+        Ok(Self { ns: Arc::clone(ns), config, folder, bgpd: None, zebra: None })
+    }
+
+    /// Process id of `bgpd`.
+    ///
+    /// # Errors
+    /// When it is not running.
+    pub fn process_id(&self) -> Result<u32> {
+        Ok(self.bgpd.as_ref().context("bgpd is not running")?.id())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Options both daemons share.
+    fn common(&self, name: &str) -> Vec<String> {
+        let folder = self.folder.path().display();
+        vec![
+            "-f".into(),
+            format!("{folder}/{name}.conf"),
+            "-i".into(),
+            format!("{folder}/{name}.pid"),
+            "-z".into(),
+            format!("{folder}/zserv"),
+            "--vty_socket".into(),
+            folder.to_string(),
+            "-P".into(),
+            "0".into(),
+            "--log".into(),
+            "stdout".into(),
+        ]
+    }
+
+    fn start_zebra(&self) -> Result<Process> {
+        let script = format!(
+            "mount --bind {}/group /etc/group && exec {ZEBRA} -u root -g root \"$@\"",
+            self.folder.path().display()
+        );
+        let mut args: Vec<String> =
+            ["-m", "sh", "-c", &script, "zebra"].iter().map(|&a| a.to_owned()).collect();
+        args.extend(self.common("zebra"));
+        let mut zebra =
+            self.ns.spawn(Path::new("/usr/bin/unshare"), &args, &self.path("zebra.log"))?;
+        wait::eventually("zebra answers", || {
+            zebra.check_running()?;
+            self.vtysh(&["show zebra client summary"])
+        })?;
+        Ok(zebra)
+    }
+
+    fn vtysh(&self, commands: &[&str]) -> Result<String> {
+        let folder = self.folder.path().display().to_string();
+        let mut args = vec!["--config_dir", folder.as_str(), "--vty_socket", folder.as_str()];
+        for command in commands {
+            args.extend(["-c", command]);
+        }
+        let text = self.ns.exec(VTYSH, &args)?;
+        for complaint in ["% Unknown command", "% Command incomplete", "% Ambiguous"] {
+            ensure!(!text.contains(complaint), "vtysh {commands:?}: {text}");
+        }
+        Ok(text)
+    }
+
+    fn json(&self, command: &str) -> Result<Value> {
+        let text = self.vtysh(&[command])?;
+        serde_json::from_str(&text).with_context(|| format!("vtysh {command}: {text}"))
+    }
+
+    /// Feeds configuration lines; indentation is only for people.
+    fn configure(&self, lines: &str) -> Result<()> {
+        let mut commands = vec!["configure terminal"];
+        commands.extend(lines.lines().map(str::trim).filter(|l| !l.is_empty()));
+        self.vtysh(&commands).map(drop)
+    }
+}
+
+impl Speaker for Frr {
+    fn config(&self) -> &Config {
+        &self.config
+    }
+
+    fn start(&mut self) -> Result<()> {
+        self.zebra = Some(self.start_zebra()?);
+        std::fs::write(self.path("bgpd.conf"), text(&self.config)).context("write bgpd.conf")?;
+        let mut args = vec!["-S".to_owned()];
+        args.extend(self.common("bgpd"));
+        let mut bgpd = self.ns.spawn(Path::new(BGPD), &args, &self.path("bgpd.log"))?;
+        wait::eventually("bgpd answers", || {
+            bgpd.check_running()?;
+            let summary = self.vtysh(&["show bgp summary json"])?;
+            ensure!(summary.trim_start().starts_with('{'), "{summary}");
+            Ok(())
+        })?;
+        self.bgpd = Some(bgpd);
+        Ok(())
+    }
+
+    fn kill(&mut self) {
+        self.bgpd = None;
+        self.zebra = None;
+    }
+
+    fn announce(&mut self, announcement: Announcement) -> Result<()> {
+        let index = self.config.announcements.len();
+        // A withdrawn one may have left its number behind; count on, never reuse.
+        let name = format!("r{index}-{}", announcement.prefix.to_string().replace(['/', ':'], "-"));
+        self.configure(&network_text(&self.config, &name, &announcement))?;
+        self.config.announcements.push(announcement);
+        Ok(())
+    }
+
+    fn withdraw(&mut self, prefix: IpNet) -> Result<()> {
+        let gone = self.config.forget(prefix)?;
+        self.configure(&format!(
+            "router bgp {}\n address-family {} unicast\n no network {prefix}\n",
+            self.config.asn,
+            gone.family().name()
+        ))
+    }
+
+    fn routes_from(&self, neighbor: IpAddr) -> Result<BTreeSet<Route>> {
+        let configured = self.config.neighbor(neighbor)?;
+        let ebgp = self.config.is_ebgp(configured);
+        let mut routes = BTreeSet::new();
+        for family in &configured.families {
+            let table = self.json(&format!("show bgp {} unicast json", family.name()))?;
+            let Some(prefixes) = table["routes"].as_object() else {
+                continue; // bgpd prints {} until the family is in use
+            };
+            for prefix in prefixes.keys() {
+                let detail =
+                    self.json(&format!("show bgp {} unicast {prefix} json", family.name()))?;
+                routes.extend(
+                    parse_route(prefix, &detail, neighbor, ebgp)
+                        .with_context(|| format!("FRR {prefix}: {detail}"))?,
+                );
+            }
+        }
+        Ok(routes)
+    }
+
+    fn check_established(&self, neighbor: IpAddr) -> Result<()> {
+        let text = neighbor.to_string();
+        let value = self.json(&format!("show bgp neighbors {text} json"))?;
+        let state = &value[&text]["bgpState"];
+        ensure!(state == "Established", "FRR: {state}");
+        Ok(())
+    }
+
+    fn last_notification(&self, neighbor: IpAddr) -> Result<Notification> {
+        let text = neighbor.to_string();
+        let value = self.json(&format!("show bgp neighbors {text} json"))?;
+        parse_notification(&value[&text])
+    }
+
+    fn log(&self) -> String {
+        let of = |p: &Option<Process>| p.as_ref().map_or_else(String::new, Process::output);
+        of(&self.zebra) + &of(&self.bgpd)
+    }
+}
+
+/// `/etc/group` with root in `frrvty`.
+fn with_root_in_vty_group(groups: &str) -> String {
+    let mut out = String::new();
+    for line in groups.lines() {
+        let joiner = if line.ends_with(':') { "" } else { "," };
+        let suffix =
+            if line.starts_with("frrvty:") { format!("{joiner}root") } else { String::new() };
+        let _ = writeln!(out, "{line}{suffix}");
+    }
+    out
+}
+
+/// The configuration file of bgpd.
+fn text(config: &Config) -> String {
+    let mut out = format!(
+        "router bgp {}\n bgp router-id {}\n no bgp ebgp-requires-policy\n \
+         no bgp default ipv4-unicast\n no bgp network import-check\n bgp log-neighbor-changes\n \
+         bgp coalesce-time 0\n",
+        config.asn, config.router_id
+    );
+    for neighbor in &config.neighbors {
+        out.push_str(&neighbor_text(neighbor));
+    }
+    for (index, announcement) in config.announcements.iter().enumerate() {
+        out.push_str(&network_text(config, &format!("r{index}"), announcement));
+    }
+    out
+}
+
+fn neighbor_text(neighbor: &Neighbor) -> String {
+    let address = neighbor.address;
+    let mut out = format!(
+        " neighbor {address} remote-as {}\n neighbor {address} update-source {}\n \
+         neighbor {address} timers connect 1\n neighbor {address} advertisement-interval 0\n",
+        neighbor.remote_as, neighbor.local_address
+    );
+    if neighbor.passive {
+        let _ = writeln!(out, " neighbor {address} passive");
+    }
+    if let Some(password) = &neighbor.password {
+        let _ = writeln!(out, " neighbor {address} password {password}");
+    }
+    for family in &neighbor.families {
+        let _ = write!(
+            out,
+            " address-family {} unicast\n  neighbor {address} activate\n  \
+             neighbor {address} soft-reconfiguration inbound\n exit-address-family\n",
+            family.name()
+        );
+    }
+    out
+}
+
+fn network_text(config: &Config, name: &str, a: &Announcement) -> String {
+    let mut out = format!("route-map {name} permit 10\n");
+    let origin = match a.origin {
+        Origin::Igp => "igp",
+        Origin::Egp => "egp",
+        Origin::Incomplete => "incomplete",
+    };
+    let _ = writeln!(out, " set origin {origin}");
+    if let Some(med) = a.med {
+        let _ = writeln!(out, " set metric {med}");
+    }
+    if let Some(local_pref) = a.local_pref {
+        let _ = writeln!(out, " set local-preference {local_pref}");
+    }
+    if !a.as_path.is_empty() {
+        let path: Vec<_> = a.as_path.iter().map(u32::to_string).collect();
+        let _ = writeln!(out, " set as-path prepend {}", path.join(" "));
+    }
+    if !a.communities.is_empty() {
+        let list: Vec<_> = a.communities.iter().map(|(x, y)| format!("{x}:{y}")).collect();
+        let _ = writeln!(out, " set community {}", list.join(" "));
+    }
+    if !a.large_communities.is_empty() {
+        let list: Vec<_> =
+            a.large_communities.iter().map(|(x, y, z)| format!("{x}:{y}:{z}")).collect();
+        let _ = writeln!(out, " set large-community {}", list.join(" "));
+    }
+    let _ = write!(
+        out,
+        "exit\nrouter bgp {}\n address-family {} unicast\n  network {} route-map {name}\n \
+         exit-address-family\n",
+        config.asn,
+        a.family().name(),
+        a.prefix
+    );
+    out
+}
+
+/// The path of `neighbor` in `show bgp F unicast P json`, if it has one.
+fn parse_route(
+    prefix: &str,
+    detail: &Value,
+    neighbor: IpAddr,
+    ebgp: bool,
+) -> Result<Option<Route>> {
+    let paths = detail["paths"].as_array().context("paths")?;
+    let from = |path: &&Value| {
+        path["peer"]["peerId"].as_str().and_then(|id| id.parse::<IpAddr>().ok()) == Some(neighbor)
+    };
+    let Some(path) = paths.iter().find(from) else {
+        return Ok(None);
+    };
+    let next_hops = path["nexthops"].as_array().context("nexthops")?;
+    let global =
+        next_hops.iter().find(|n| n["scope"] != "link-local").or_else(|| next_hops.first());
+    let next_hop = global.and_then(|n| n["ip"].as_str()).context("next hop")?;
+    let list = |name: &str| {
+        path[name]["string"]
+            .as_str()
+            .unwrap_or_default()
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect()
+    };
+    Ok(Some(Route {
+        prefix: prefix.parse()?,
+        next_hop: next_hop.parse()?,
+        origin: Origin::parse(path["origin"].as_str().context("origin")?)?,
+        as_path: normal_as_path(path["aspath"]["string"].as_str().context("aspath")?)
+            .replace("Local", ""),
+        med: number(&path["metric"])?,
+        local_pref: if ebgp { None } else { number(&path["locPrf"])? },
+        communities: list("community"),
+        large_communities: list("largeCommunity"),
+    }))
+}
+
+/// `lastErrorCodeSubcode` is four hexadecimal digits: code and subcode.
+fn parse_notification(neighbor: &Value) -> Result<Notification> {
+    let due = neighbor["lastResetDueTo"].as_str().unwrap_or("no reset");
+    if !due.contains("Notification received") {
+        bail!("FRR: last reset: {due}");
+    }
+    let digits = neighbor["lastErrorCodeSubcode"].as_str().context("lastErrorCodeSubcode")?;
+    let number = u16::from_str_radix(digits, 16).with_context(|| digits.to_owned())?;
+    let [code, subcode] = number.to_be_bytes();
+    Ok(Notification { code, subcode })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_joins_the_vty_group() {
+        assert_eq!(
+            with_root_in_vty_group("a:x:1:\nfrrvty:x:106:frr\n"),
+            "a:x:1:\nfrrvty:x:106:frr,root\n"
+        );
+        assert_eq!(with_root_in_vty_group("frrvty:x:106:\n"), "frrvty:x:106:root\n");
+    }
+
+    #[test]
+    fn a_received_notification_and_another_reset() {
+        let seen = serde_json::json!({
+            "lastResetDueTo": "BGP Notification received", "lastErrorCodeSubcode": "0602"});
+        assert_eq!(parse_notification(&seen).unwrap(), Notification { code: 6, subcode: 2 });
+        let other = serde_json::json!({"lastResetDueTo": "Peer closed the session"});
+        assert!(parse_notification(&other).is_err());
+    }
+}
