@@ -1,1 +1,2 @@
+//! Codec benches: decode, canonicalise and encode UPDATEs by message shape.
 fn main() {}

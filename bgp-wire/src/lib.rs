@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod asn;
+pub mod attr;
 pub mod capability;
 mod cursor;
 pub mod error;
@@ -17,6 +18,10 @@ pub mod route_refresh;
 mod text_serde;
 
 pub use asn::Asn;
+pub use attr::{
+    AsPath, AttrBuilder, AttrType, Community, ExtCommunity, LargeCommunity, Summary, SummaryFlags,
+    attrs,
+};
 pub use capability::{
     AddPathDirection, Capability, ExtendedNextHop, GracefulFamily, LongLivedFamily,
 };

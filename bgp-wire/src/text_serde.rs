@@ -36,7 +36,15 @@ macro_rules! as_text {
     )+};
 }
 
-as_text!(crate::Family, crate::V4Prefix, crate::V6Prefix, crate::Prefix);
+as_text!(
+    crate::Family,
+    crate::V4Prefix,
+    crate::V6Prefix,
+    crate::Prefix,
+    crate::Community,
+    crate::ExtCommunity,
+    crate::LargeCommunity,
+);
 
 impl Serialize for crate::Asn {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
