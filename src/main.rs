@@ -1,1 +1,11 @@
-fn main() {}
+//! The `cosmos` binary: allocator, arguments, exit code. Everything else is in the library.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    cosmos::main()
+}

@@ -1,0 +1,6 @@
+//! `cosmos crds`
+use crate::cli::Failure;
+/// x
+pub fn run() -> Result<(), Failure> {
+    Ok(())
+}

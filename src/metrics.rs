@@ -1,0 +1,245 @@
+//! The figures of `/metrics`, in the OpenMetrics text format.
+//!
+//! Made from the same views as `cosmos show`, afresh with each scrape: nothing is counted twice and
+//! a neighbour that is gone leaves no series behind. Names and labels are an interface; a test
+//! holds them.
+
+use prometheus_client::encoding::{EncodeLabelSet, text::encode};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+use speaker::view::{MessageCounts, PeerView, RouterView};
+
+/// What a scrape looks at.
+#[derive(Debug, Default)]
+pub(crate) struct Scrape {
+    pub(crate) peers: Vec<PeerView>,
+    pub(crate) routers: Vec<RouterView>,
+    pub(crate) fib: FibTotals,
+    pub(crate) objects: ObjectTotals,
+}
+
+/// Kernel routes by what became of them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct FibTotals {
+    pub(crate) installed: u64,
+    pub(crate) pending: u64,
+    pub(crate) refused: u64,
+}
+
+/// Objects of the manifests by what became of them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ObjectTotals {
+    pub(crate) accepted: u64,
+    pub(crate) refused: u64,
+}
+
+const STATES: [&str; 6] = ["Idle", "Connect", "Active", "OpenSent", "OpenConfirm", "Established"];
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouterState {
+    router: String,
+    state: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Peer {
+    router: String,
+    peer: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PeerMessage {
+    router: String,
+    peer: String,
+    direction: &'static str,
+    r#type: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PeerFamily {
+    router: String,
+    peer: String,
+    family: String,
+    stage: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Table {
+    router: String,
+    family: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Router {
+    router: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+}
+
+impl Scrape {
+    /// The whole answer to a scrape.
+    pub(crate) fn text(&self) -> String {
+        let mut registry = Registry::with_prefix("cosmos");
+        registry.register(
+            "build",
+            "The running version",
+            Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]),
+        );
+        self.register_peers(&mut registry);
+        self.register_tables(&mut registry);
+        let fib = self.fib;
+        registry.register(
+            "fib_routes",
+            "Routes meant for the kernel, by outcome",
+            outcomes([
+                ("installed", fib.installed),
+                ("pending", fib.pending),
+                ("refused", fib.refused),
+            ]),
+        );
+        let objects = self.objects;
+        registry.register(
+            "objects",
+            "Objects read from the manifests, by outcome",
+            outcomes([("accepted", objects.accepted), ("refused", objects.refused)]),
+        );
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = encode(&mut text, &registry);
+        text
+    }
+
+    fn register_peers(&self, registry: &mut Registry) {
+        let states = Family::<RouterState, Gauge>::default();
+        let up = Family::<Peer, Gauge>::default();
+        let since = Family::<Peer, Gauge>::default();
+        let established = Family::<Peer, Counter>::default();
+        let messages = Family::<PeerMessage, Counter>::default();
+        let routes = Family::<PeerFamily, Gauge>::default();
+        for router in &self.routers {
+            // Also those with no neighbour in a state: an alert needs the zero.
+            for state in STATES {
+                let key = RouterState { router: router.name.clone(), state: state.to_owned() };
+                states.get_or_create(&key).set(0);
+            }
+        }
+        for peer in &self.peers {
+            let state = RouterState { router: peer.router.clone(), state: peer.state.clone() };
+            states.get_or_create(&state).inc();
+            let key = Peer { router: peer.router.clone(), peer: peer.name.clone() };
+            up.get_or_create(&key).set(i64::from(peer.state == "Established"));
+            since.get_or_create(&key).set(signed(peer.since_secs));
+            established.get_or_create(&key).inc_by(peer.established_count);
+            for (direction, counts) in [("received", &peer.received), ("sent", &peer.sent)] {
+                for (r#type, count) in by_type(counts) {
+                    let (router, peer) = (peer.router.clone(), peer.name.clone());
+                    let key = PeerMessage { router, peer, direction, r#type };
+                    messages.get_or_create(&key).inc_by(count);
+                }
+            }
+            for f in &peer.families {
+                for (stage, count) in [
+                    ("received", f.received),
+                    ("accepted", f.accepted),
+                    ("best", f.best),
+                    ("advertised", f.advertised),
+                ] {
+                    let (router, peer) = (peer.router.clone(), peer.name.clone());
+                    let key = PeerFamily { router, peer, family: f.family.clone(), stage };
+                    routes.get_or_create(&key).set(signed(count));
+                }
+            }
+        }
+        registry.register("peers", "Neighbours by session state", states);
+        registry.register("peer_up", "1 while the session is Established", up);
+        registry.register_with_unit(
+            "peer_state_age",
+            "Time in the present state",
+            Unit::Seconds,
+            since,
+        );
+        registry.register("peer_established", "Times the session was Established", established);
+        registry.register("peer_messages", "BGP messages", messages);
+        registry.register("peer_routes", "Routes of a session by stage", routes);
+    }
+
+    fn register_tables(&self, registry: &mut Registry) {
+        let prefixes = Family::<Table, Gauge>::default();
+        let paths = Family::<Table, Gauge>::default();
+        let attribute_sets = Family::<Router, Gauge>::default();
+        for router in &self.routers {
+            let key = Router { router: router.name.clone() };
+            attribute_sets.get_or_create(&key).set(signed(router.attribute_sets as u64));
+            for table in &router.tables {
+                let key = Table { router: router.name.clone(), family: table.family.clone() };
+                prefixes.get_or_create(&key).set(signed(table.prefixes as u64));
+                paths.get_or_create(&key).set(signed(table.paths as u64));
+            }
+        }
+        registry.register("table_prefixes", "Prefixes with at least one path", prefixes);
+        registry.register("table_paths", "Paths of all neighbours", paths);
+        registry.register("attribute_sets", "Distinct attribute sets held", attribute_sets);
+    }
+}
+
+fn outcomes<const N: usize>(totals: [(&'static str, u64); N]) -> Family<Outcome, Gauge> {
+    let family = Family::<Outcome, Gauge>::default();
+    for (outcome, total) in totals {
+        family.get_or_create(&Outcome { outcome }).set(signed(total));
+    }
+    family
+}
+
+fn by_type(counts: &MessageCounts) -> [(&'static str, u64); 5] {
+    [
+        ("open", counts.open),
+        ("update", counts.update),
+        ("notification", counts.notification),
+        ("keepalive", counts.keepalive),
+        ("route-refresh", counts.route_refresh),
+    ]
+}
+
+fn signed(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use speaker::view::{PeerFamilyView, TableView};
+
+    use super::*;
+
+    #[test]
+    fn names_and_labels_are_an_interface() {
+        let scrape = Scrape {
+            peers: vec![crate::cli::example_peer(
+                "leaf1",
+                "Established",
+                vec![PeerFamilyView {
+                    family: "ipv4/unicast".into(),
+                    received: 3,
+                    ..PeerFamilyView::default()
+                }],
+            )],
+            routers: vec![RouterView {
+                name: "fabric".into(),
+                tables: vec![TableView { family: "ipv4/unicast".into(), prefixes: 3, paths: 6 }],
+                attribute_sets: 2,
+                ..RouterView::default()
+            }],
+            fib: FibTotals { installed: 3, pending: 0, refused: 1 },
+            objects: ObjectTotals { accepted: 5, refused: 2 },
+        };
+        // Series of one family come in no fixed order.
+        let mut lines: Vec<_> = scrape.text().lines().map(str::to_owned).collect();
+        lines.sort();
+        insta::assert_snapshot!(lines.join("\n").replace(env!("CARGO_PKG_VERSION"), "VERSION"));
+    }
+}
