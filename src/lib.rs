@@ -19,8 +19,10 @@ pub mod cli;
 pub mod control;
 pub mod crds;
 pub mod explain;
+#[cfg(test)]
 mod http;
 pub mod lab;
+#[cfg(test)]
 mod metrics;
 pub mod run;
 pub mod show;

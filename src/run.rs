@@ -1,6 +1,12 @@
-//! `cosmos run`
+//! `cosmos run`: manifests in, a speaker running.
+
 use crate::cli::{Failure, RunArgs};
-/// x
-pub fn run(_: RunArgs) -> Result<(), Failure> {
-    Ok(())
+
+/// Runs `cosmos run`.
+///
+/// # Errors
+/// This build cannot.
+pub fn run(args: RunArgs) -> Result<(), Failure> {
+    let node = args.node;
+    Err(Failure::Failed(format!("this build has no speaker to run as {node}")))
 }

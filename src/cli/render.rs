@@ -74,7 +74,7 @@ pub fn peer_rows(peer: &PeerView) -> Vec<Vec<String>> {
     };
     let asn = if peer.remote_as == 0 { "-".to_owned() } else { peer.remote_as.to_string() };
     let established = peer.state == "Established";
-    let head = vec![
+    let head = [
         peer.router.clone(),
         peer.name.clone(),
         address,

@@ -46,14 +46,14 @@ pub fn run(args: LabArgs) -> Result<(), Failure> {
     let signals = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]);
     signals.thread_block().map_err(io::Error::from)?;
     let rights = userns::gain_rights().map_err(Failure::Failed)?;
-    let mut report = Report::new(signals, PATIENCE)?;
+    let report = Report::new(signals, PATIENCE)?;
     let folder = Folder::new(args.keep)?;
     let mut lab = Lab::new(rights, folder)?;
     report.say(match rights {
         Rights::Own => "four network namespaces",
         Rights::UserNamespace => "four network namespaces in a user namespace of our own",
     })?;
-    let told = story::tell(&mut lab, &mut report).and_then(|()| lab.stay(&args, &mut report));
+    let told = story::tell(&mut lab, &report).and_then(|()| lab.stay(&args, &report));
     let told = match told {
         Err(Failure::Failed(text)) if !report.interrupted() => {
             lab.show_logs();
@@ -92,7 +92,7 @@ impl Lab {
     }
 
     /// Stays up for a person to look around, or opens a shell, or returns at once with `--once`.
-    fn stay(&self, args: &LabArgs, report: &mut Report) -> Result<(), Failure> {
+    fn stay(&self, args: &LabArgs, report: &Report) -> Result<(), Failure> {
         if args.once {
             return Ok(());
         }
@@ -120,7 +120,7 @@ impl Lab {
         }
     }
 
-    fn shell(&self, name: &str, report: &mut Report) -> Result<(), Failure> {
+    fn shell(&self, name: &str, report: &Report) -> Result<(), Failure> {
         let running = self.router(name);
         let shell = std::env::var_os("SHELL").unwrap_or_else(|| "/bin/sh".into());
         report.plain(&format!(

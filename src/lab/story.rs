@@ -24,7 +24,7 @@ const FINE: Duration = Duration::from_micros(500);
 const WARM_UP: Duration = Duration::from_millis(200);
 
 /// Builds, watches, cuts and heals.
-pub(super) fn tell(lab: &mut Lab, report: &mut Report) -> Result<(), Failure> {
+pub(super) fn tell(lab: &mut Lab, report: &Report) -> Result<(), Failure> {
     let shares_by_flow = build(lab, report)?;
     start(lab, report)?;
     sessions(lab, report)?;
