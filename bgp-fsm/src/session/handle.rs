@@ -1,0 +1,111 @@
+//! Starting a session and talking to it.
+
+use std::sync::Arc;
+
+use bgp_wire::Notification;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::task::JoinHandle;
+
+use super::SessionHandler;
+use super::config::SessionConfig;
+use super::runner::{Runner, clock};
+use super::snapshot::{PeerSnapshot, View};
+use crate::event::StopReason;
+
+/// Starts the task of a peer, in the current tokio runtime. The peer is started at once unless the
+/// configuration says that it is shut down.
+///
+/// # Panics
+/// Outside of a tokio runtime.
+pub fn spawn(cfg: SessionConfig, handler: impl SessionHandler) -> SessionHandle {
+    let (sender, commands) = mpsc::channel(COMMANDS);
+    let view = Arc::new(View::new(cfg.remote, clock()));
+    let runner = Runner::new(cfg, handler, commands, Arc::clone(&view));
+    SessionHandle { commands: sender, view, task: tokio::spawn(runner.run()) }
+}
+
+/// A running peer. Dropping the handle ends the session as [`SessionHandle::stop`] with
+/// [`StopReason::PeerDeconfigured`] does, without waiting for it.
+#[derive(Debug)]
+pub struct SessionHandle {
+    commands: mpsc::Sender<Command>,
+    view: Arc<View>,
+    task: JoinHandle<()>,
+}
+
+/// The task of the peer is gone: its handler panicked.
+#[derive(Copy, Clone, Eq, PartialEq, Debug, thiserror::Error)]
+#[error("the peer's task has ended; look for a panic in the log")]
+pub struct SessionClosed;
+
+impl SessionHandle {
+    /// Hands over a connection that the peer opened. The session decides whether it wants it.
+    ///
+    /// # Errors
+    /// Gives the stream back when the bounded queue to the session is full or the task has ended;
+    /// drop it then, the peer will try again.
+    pub fn incoming(&self, stream: TcpStream) -> Result<(), TcpStream> {
+        self.commands.try_send(Command::Incoming(stream)).map_err(|error| match error {
+            TrySendError::Full(Command::Incoming(stream))
+            | TrySendError::Closed(Command::Incoming(stream)) => stream,
+            _ => unreachable!("the error gives back what was sent"),
+        })
+    }
+
+    /// Applies a new configuration; see [`SessionConfig::impact`] for what that costs.
+    ///
+    /// # Errors
+    /// The task has ended.
+    pub async fn reconfigure(&self, cfg: SessionConfig) -> Result<(), SessionClosed> {
+        self.send(Command::Reconfigure(Box::new(cfg))).await
+    }
+
+    /// Ends the session with a Cease and begins again at once, without the rest that follows a
+    /// fault.
+    ///
+    /// # Errors
+    /// The task has ended.
+    pub async fn reset(&self, reason: StopReason) -> Result<(), SessionClosed> {
+        self.send(Command::Reset(reason)).await
+    }
+
+    /// Ends the session with any NOTIFICATION and begins again after the rest that follows a fault;
+    /// for faults that the tables find later than in `updates`.
+    ///
+    /// # Errors
+    /// The task has ended.
+    pub async fn fail(&self, notification: Notification) -> Result<(), SessionClosed> {
+        self.send(Command::Fail(notification)).await
+    }
+
+    /// Ends session and task: the Cease is sent, flushed and followed by a FIN before this returns,
+    /// or two seconds have passed. `down` has been called by then, if a session was up.
+    pub async fn stop(self, reason: StopReason) {
+        // A task that has ended already needs no stop; one that panicked has been reported.
+        let _ = self.send(Command::Stop(reason)).await;
+        let _ = self.task.await;
+    }
+
+    /// What the peer looks like now.
+    pub fn snapshot(&self) -> PeerSnapshot {
+        self.view.snapshot()
+    }
+
+    async fn send(&self, command: Command) -> Result<(), SessionClosed> {
+        self.commands.send(command).await.map_err(|_| SessionClosed)
+    }
+}
+
+/// What a handle asks of the task.
+#[derive(Debug)]
+pub(super) enum Command {
+    Incoming(TcpStream),
+    Reconfigure(Box<SessionConfig>),
+    Reset(StopReason),
+    Fail(Notification),
+    Stop(StopReason),
+}
+
+/// Commands that may wait; a peer that opens more connections than that is turned away.
+const COMMANDS: usize = 16;
