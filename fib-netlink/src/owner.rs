@@ -5,22 +5,12 @@
 //! and refused (or lost), `strays` are routes that carry our protocol number in a form we would not
 //! write (another metric after a changed configuration, not unicast) and that the first sweep removes.
 //!
-//! The kernel drops routes by itself: IPv4 ones silently when their link goes down, IPv6 ones with a
-//! notification each. So a link, address or route that goes only *schedules* work:
-//!
-//! ```text
-//! link or address gone, route of ours gone, notifications lost -> audit: dump ours, compare, put back
-//! link or address or foreign route new, foreign route gone    -> retry all pending
-//! nothing for a while                                          -> retry some pending, ever more rarely
-//! ```
-//!
-//! Both are spaced so that they take at most about a tenth of the time, however much the network flaps.
+//! How vanished routes are noticed and put back is told in [`repair`].
 //!
 //! Invariants: a prefix in `pending` is never confirmed as equal in `owned`; a wish that is withdrawn leaves
 //! both. A verdict that may have been lost leads to an audit, never to a guess.
 
 use std::io;
-use std::time::Duration;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
@@ -28,33 +18,24 @@ use ipnet::IpNet;
 use nix::errno::Errno;
 use smallvec::SmallVec;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
 
 use crate::error::{Action, Error, RouteError, errno_text};
-use crate::event::{KernelEvent, RouteKind};
+use crate::event::RouteKind;
 use crate::nl::consts::*;
-use crate::nl::read::{Message, messages};
+use crate::nl::read::Message;
 use crate::nl::socket::{AsyncEvents, Events, Requests, Unsure};
 use crate::nl::write;
 use crate::owned::OwnedRoutes;
 use crate::plan::{Op, plan};
-use crate::route::{Change, FibConfig, Hop, Route, satisfies};
+use crate::route::{Change, FibConfig, Hop, Route};
 use crate::status::{Applied, ERROR_SAMPLE, SharedStatus};
+use repair::Repair;
+
+mod repair;
 
 /// Messages a send: enough to hide the system call, few enough that even if all fail the
 /// answers fit an unprivileged socket's receive buffer.
 const BATCH_ROUTES: usize = 512;
-/// How long to gather further notifications before acting on the first.
-const GATHER: Duration = Duration::from_millis(20);
-/// Least time between two audits, or two retries.
-const SPACING: Duration = Duration::from_millis(200);
-/// An audit or retry that took `t` is followed by at least `COST_FACTOR * t` without another.
-const COST_FACTOR: u32 = 10;
-/// Pause before pending routes are tried without any sign of change; doubles up to the last.
-const RETRY_FIRST: Duration = Duration::from_millis(500);
-const RETRY_LAST: Duration = Duration::from_secs(30);
-/// How many pending routes such a blind retry tries.
-const RETRY_SAMPLE: usize = 1024;
 
 pub(crate) enum Command {
     Apply(Vec<Change>, Option<oneshot::Sender<Applied>>),
@@ -71,12 +52,7 @@ pub(crate) struct Owner {
     pending: HashMap<IpNet, Pending, RandomState>,
     strays: Vec<(IpNet, u32)>,
     is_syncing: bool,
-    /// Whether each link could forward when last heard of.
-    links: HashMap<u32, bool, RandomState>,
-    audit: Schedule,
-    retry: Schedule,
-    /// The next blind retry: when, after which pause, from which position.
-    blind: (Option<Instant>, Duration, usize),
+    repair: Repair,
     batch: Vec<u8>,
 }
 
@@ -96,29 +72,6 @@ struct Found {
     strays: Vec<(IpNet, u32)>,
 }
 
-/// Work that is asked for often and done seldom.
-#[derive(Default)]
-struct Schedule {
-    due: Option<Instant>,
-    not_before: Option<Instant>,
-}
-
-impl Schedule {
-    fn ask(&mut self, now: Instant) {
-        let wanted = now + GATHER;
-        let not_before = self.not_before;
-        self.due.get_or_insert_with(|| not_before.map_or(wanted, |at| at.max(wanted)));
-    }
-
-    fn take(&mut self, now: Instant) -> bool {
-        self.due.take_if(|due| *due <= now).is_some()
-    }
-
-    fn done(&mut self, started: Instant, now: Instant) {
-        self.not_before = Some(now + SPACING.max((now - started) * COST_FACTOR));
-    }
-}
-
 impl Owner {
     pub(crate) fn new(config: FibConfig, requests: Requests, status: SharedStatus) -> Self {
         Self {
@@ -129,10 +82,7 @@ impl Owner {
             pending: HashMap::default(),
             strays: Vec::new(),
             is_syncing: true,
-            links: HashMap::default(),
-            audit: Schedule::default(),
-            retry: Schedule::default(),
-            blind: (None, RETRY_FIRST, 0),
+            repair: Repair::default(),
             batch: Vec::new(),
         }
     }
@@ -161,8 +111,7 @@ impl Owner {
 
     async fn serve(&mut self, mut events: AsyncEvents, commands: &mut mpsc::Receiver<Command>) {
         loop {
-            let deadline =
-                [self.audit.due, self.retry.due, self.blind.0].into_iter().flatten().min();
+            let deadline = self.repair.deadline();
             let timer = async {
                 match deadline {
                     Some(at) => tokio::time::sleep_until(at).await,
@@ -267,7 +216,7 @@ impl Owner {
         }
         if !strays.is_empty() {
             // They may have stood in the way of what is wished.
-            self.retry.ask(clock());
+            self.repair.ask_retry();
         }
         self.is_syncing = false;
         self.status.lock().swept += (applied.removed + strays.len()) as u64;
@@ -324,7 +273,7 @@ impl Owner {
     /// Verdicts may be lost: take all as failed, and find out.
     fn unsure(&mut self, count: usize, error: &io::Error) -> Vec<(usize, i32, String)> {
         tracing::warn!(%error, "netlink answers were lost, our routes will be read back");
-        self.audit.ask(clock());
+        self.repair.ask_audit();
         let errno = error.raw_os_error().unwrap_or(Errno::EIO as i32);
         let text = format!("the kernel's answer was lost: {error}");
         (0..count).map(|at| (at, errno, text.clone())).collect()
@@ -407,163 +356,6 @@ impl Owner {
         Ok(found)
     }
 
-    fn notified(&mut self, read: io::Result<()>, events: &AsyncEvents) {
-        let now = clock();
-        if let Err(error) = read {
-            tracing::debug!(%error, "kernel notifications were lost");
-            self.audit.ask(now);
-            self.retry.ask(now);
-            return;
-        }
-        for message in messages(events.datagram()) {
-            if message.port == self.requests.port() {
-                continue;
-            }
-            let Some(event) = message.event() else { continue };
-            match event {
-                KernelEvent::Link(link) => {
-                    let usable = link.is_usable();
-                    let before = self.links.insert(link.index, usable);
-                    match (before, usable) {
-                        (Some(false), false) | (Some(true), true) => {}
-                        (_, true) => self.retry.ask(now),
-                        (_, false) => self.suspect(link.index, now),
-                    }
-                }
-                KernelEvent::LinkGone { index } => {
-                    self.links.remove(&index);
-                    self.suspect(index, now);
-                }
-                KernelEvent::AddressGone(address) => self.suspect(address.ifindex, now),
-                KernelEvent::RouteGone(route)
-                    if route.protocol == self.config.protocol
-                        && route.table == self.config.table =>
-                {
-                    self.audit.ask(now);
-                }
-                _ => self.retry.ask(now),
-            }
-        }
-    }
-
-    fn suspect(&mut self, ifindex: u32, now: Instant) {
-        if self.owned.may_use(ifindex) {
-            self.audit.ask(now);
-        }
-    }
-
-    fn maintain(&mut self) {
-        let now = clock();
-        if self.audit.take(now) {
-            match self.compare() {
-                Ok(()) => self.status.lock().audits += 1,
-                Err(error) => {
-                    tracing::warn!(%error, "cannot read our routes back");
-                    self.audit.not_before = Some(now + RETRY_FIRST);
-                    self.audit.ask(now);
-                }
-            }
-            self.audit.done(now, clock());
-        }
-        if self.retry.take(now) {
-            self.blind.1 = RETRY_FIRST;
-            self.try_pending(0, usize::MAX);
-            self.retry.done(now, clock());
-        }
-        let (due, pause, from) = &mut self.blind;
-        if self.pending.is_empty() {
-            (*due, *pause, *from) = (None, RETRY_FIRST, 0);
-            return;
-        }
-        let at = *due.get_or_insert(now + *pause);
-        if at > now {
-            return;
-        }
-        let start = if *from < self.pending.len() { *from } else { 0 };
-        *from = start + RETRY_SAMPLE;
-        *pause = (*pause * 2).min(RETRY_LAST);
-        *due = Some(now + *pause);
-        if self.try_pending(start, RETRY_SAMPLE) > 0 {
-            self.retry.ask(now);
-        }
-    }
-
-    /// Try pending routes again. Returns how many are installed now.
-    fn try_pending(&mut self, start: usize, count: usize) -> usize {
-        let ops: Vec<Op> = self
-            .pending
-            .iter()
-            .skip(start)
-            .take(count)
-            .map(|(prefix, pending)| {
-                let route = Route { prefix: *prefix, next_hops: pending.hops.clone() };
-                match self.owned.contains(prefix) {
-                    true => Op::Replace(route),
-                    false => Op::Create(route),
-                }
-            })
-            .collect();
-        let mut applied = Applied::default();
-        self.execute(&ops, &mut applied);
-        applied.created + applied.replaced
-    }
-
-    /// The audit: what the kernel holds against what we believe; put back what is missing or altered.
-    fn compare(&mut self) -> Result<(), Error> {
-        let found = self.dump()?;
-        let (mut lost, mut altered) = (Vec::new(), Vec::new());
-        for (prefix, wished) in self.owned.iter() {
-            match found.routes.next_hops(&prefix) {
-                None => lost.push(Route::new(prefix, wished.iter().copied())),
-                Some(have) if satisfies(have, wished) => {}
-                Some(_) => altered.push(Route::new(prefix, wished.iter().copied())),
-            }
-        }
-        let mut ops = Vec::new();
-        for route in lost {
-            let is_wished = self.owned.is_confirmed(&route.prefix);
-            self.owned.remove(&route.prefix);
-            if is_wished {
-                self.expect_back(route, &mut ops, Op::Create);
-            }
-        }
-        for route in altered {
-            if self.owned.is_confirmed(&route.prefix) {
-                self.expect_back(route, &mut ops, Op::Replace);
-            } else if let Some(have) = found.routes.next_hops(&route.prefix) {
-                self.owned.insert_stale(&route.prefix, have);
-            }
-        }
-        for (prefix, have) in found.routes.iter() {
-            if self.owned.contains(&prefix) {
-                continue;
-            }
-            match self.pending.get(&prefix) {
-                // A request whose answer was lost had succeeded.
-                Some(pending) if satisfies(have, &pending.hops) => {
-                    self.pending.remove(&prefix);
-                    self.owned.insert(&prefix, have);
-                }
-                Some(_) => self.owned.insert(&prefix, have),
-                // Somebody made a route in our name: it lives until the next sweep.
-                None => self.owned.insert_stale(&prefix, have),
-            }
-        }
-        self.execute(&ops, &mut Applied::default());
-        Ok(())
-    }
-
-    fn expect_back(&mut self, route: Route, ops: &mut Vec<Op>, op: fn(Route) -> Op) {
-        // A wish newer than what was installed is tried by the retry instead.
-        if self.pending.contains_key(&route.prefix) {
-            return;
-        }
-        let (errno, text) = (0, "the kernel dropped it".into());
-        let lost = Pending { hops: route.next_hops.clone(), errno, text, was_lost: true };
-        self.pending.insert(route.prefix, lost);
-        ops.push(op(route));
-    }
-
     fn publish(&self) {
         let mut status = self.status.lock();
         (status.routes_v4, status.routes_v6) = self.owned.len_by_family();
@@ -611,8 +403,4 @@ fn take_ours(config: &FibConfig, found: &mut Found, message: &Message<'_>) {
     } else if !found.routes.contains(&route.prefix) {
         found.routes.insert(&route.prefix, &route.next_hops);
     }
-}
-
-fn clock() -> Instant {
-    Instant::now()
 }

@@ -1,5 +1,7 @@
 //! Routes in a real kernel: every kind, replacement, errors, ownership.
 
+#![allow(clippy::unwrap_used, reason = "a test's helpers may fail the test")]
+
 mod lab;
 
 use fib_netlink::{Action, Change, Fib, FibConfig, Hop, Route};
