@@ -1,0 +1,242 @@
+//! Which rows changed, for each reader of changes.
+//!
+//! **What it is for.** Update groups and the kernel's routes pull: a change sets a bit, the reader drains
+//! bits when it has room and reads what is best *then*. A prefix which flaps a thousand times between two
+//! drains costs one bit, and memory is bounded by rows, not by churn.
+//!
+//! **How it works.** One [`RowSet`] a consumer and family: a bitmap with two levels of summary bits
+//! (a word is looked at only if something is in it) and a cursor which goes round, so that rows are
+//! drained in row order (good for the caches: neighbours were announced together) and none waits
+//! longer than one round.
+//!
+//! **Invariants.** A row without paths stays what it is, prefix included, while any consumer's
+//! bit is set or it is among the rows of a consumer's last drain.
+//!
+//! **Cost.** 1/8 byte a row and consumer.
+
+use crate::{ConsumerIx, RowId};
+
+/// Which changes of a row a consumer is told.
+#[derive(Copy, Clone, Eq, PartialEq, Debug)]
+pub enum Interest {
+    /// The best path: another source, other attributes, another next hop, or gone. Update groups.
+    Best,
+    /// The best path or any change of the multipath set or of its resolution. Kernel routes.
+    Multipath,
+}
+
+/// Set of rows, drained round-robin.
+#[derive(Debug, Default)]
+pub(crate) struct RowSet {
+    words: Vec<u64>,
+    upper: Vec<u64>,
+    top: Vec<u64>,
+    /// Word the next drain starts at.
+    cursor: usize,
+    len: usize,
+    /// Rounds begun; a row in the set now is drained before this has grown by two.
+    rounds: u64,
+}
+
+impl RowSet {
+    #[inline]
+    pub(crate) fn insert(&mut self, row: RowId) {
+        let (word, bit) = (row.index() / 64, 1 << (row.index() % 64));
+        if word >= self.words.len() {
+            self.grow(word + 1);
+        }
+        let old = self.words[word];
+        if old & bit != 0 {
+            return;
+        }
+        self.words[word] = old | bit;
+        self.len += 1;
+        if old == 0 {
+            self.upper[word / 64] |= 1 << (word % 64);
+            self.top[word / 4096] |= 1 << (word / 64 % 64);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn contains(&self, row: RowId) -> bool {
+        self.words.get(row.index() / 64).is_some_and(|word| word >> (row.index() % 64) & 1 != 0)
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Add all rows below `end`.
+    pub(crate) fn fill(&mut self, end: u32) {
+        for row in 0..end {
+            self.insert(RowId(row));
+        }
+    }
+
+    /// Take the next row of the round.
+    pub(crate) fn take(&mut self) -> Option<RowId> {
+        if self.len == 0 {
+            return None;
+        }
+        let word = match self.next_word(self.cursor) {
+            Some(word) => word,
+            None => {
+                self.rounds += 1;
+                self.next_word(0).expect("a set which is not empty has a word which is not zero")
+            }
+        };
+        self.cursor = word;
+        let bit = self.words[word].trailing_zeros();
+        self.words[word] &= self.words[word] - 1;
+        self.len -= 1;
+        if self.words[word] == 0 {
+            self.upper[word / 64] &= !(1 << (word % 64));
+            if self.upper[word / 64] == 0 {
+                self.top[word / 4096] &= !(1 << (word / 64 % 64));
+            }
+        }
+        Some(RowId(u32::try_from(word).expect("row ids are 32 bits") * 64 + bit))
+    }
+
+    /// Forget everything and give the memory back.
+    fn shrink(&mut self) {
+        *self = Self { rounds: self.rounds + 2, ..Self::default() };
+    }
+
+    #[cold]
+    fn grow(&mut self, words: usize) {
+        let words = words.next_multiple_of(64);
+        self.words.resize(words, 0);
+        self.upper.resize(words / 64, 0);
+        self.top.resize(words.div_ceil(4096), 0);
+    }
+
+    /// First word from `from` on which is not zero.
+    fn next_word(&self, from: usize) -> Option<usize> {
+        let in_group = |group: usize, bit: usize| {
+            let found = self.upper.get(group)? & (u64::MAX << bit);
+            (found != 0).then(|| group * 64 + found.trailing_zeros() as usize)
+        };
+        if let Some(word) = in_group(from / 64, from % 64) {
+            return Some(word);
+        }
+        let next = from / 64 + 1;
+        let mut bits = self.top.get(next / 64)? & (u64::MAX << (next % 64));
+        let mut at = next / 64;
+        while bits == 0 {
+            at += 1;
+            bits = *self.top.get(at)?;
+        }
+        in_group(at * 64 + bits.trailing_zeros() as usize, 0)
+    }
+}
+
+#[derive(Debug)]
+struct Consumer {
+    interest: Interest,
+    families: [bool; 2],
+    rows: [RowSet; 2],
+    /// Rows without paths among those of the last drain: claimed until the next one.
+    drained: [Vec<RowId>; 2],
+}
+
+/// All readers of changes.
+#[derive(Debug, Default)]
+pub(crate) struct Consumers {
+    slots: Vec<Option<Consumer>>,
+}
+
+impl Consumers {
+    pub(crate) fn add(&mut self, interest: Interest, families: [bool; 2]) -> ConsumerIx {
+        let consumer =
+            Consumer { interest, families, rows: Default::default(), drained: Default::default() };
+        let at = if let Some(at) = self.slots.iter().position(Option::is_none) {
+            self.slots[at] = Some(consumer);
+            at
+        } else {
+            self.slots.push(Some(consumer));
+            self.slots.len() - 1
+        };
+        ConsumerIx(u16::try_from(at).expect("fewer than 65,536 consumers"))
+    }
+
+    /// Remove a consumer. Returns the rows without paths it kept, families apart, and all it had
+    /// not drained.
+    pub(crate) fn remove(&mut self, consumer: ConsumerIx) -> Option<[(Vec<RowId>, RowSet); 2]> {
+        let Consumer { rows: [rows4, rows6], drained: [drained4, drained6], .. } =
+            self.slots.get_mut(consumer.index())?.take()?;
+        Some([(drained4, rows4), (drained6, rows6)])
+    }
+
+    /// Tell everyone concerned that a row has changed.
+    #[inline]
+    pub(crate) fn mark(&mut self, family: usize, row: RowId, best: bool) {
+        for consumer in self.slots.iter_mut().flatten() {
+            if consumer.families[family] && (best || consumer.interest == Interest::Multipath) {
+                consumer.rows[family].insert(row);
+            }
+        }
+    }
+
+    /// Whether anyone still has to be told of `row`.
+    pub(crate) fn any_dirty(&self, family: usize, row: RowId) -> bool {
+        self.slots.iter().flatten().any(|consumer| consumer.rows[family].contains(row))
+    }
+
+    pub(crate) fn rows_mut(&mut self, consumer: ConsumerIx, family: usize) -> Option<&mut RowSet> {
+        Some(&mut self.slots.get_mut(consumer.index())?.as_mut()?.rows[family])
+    }
+
+    pub(crate) fn follows(&self, consumer: ConsumerIx, family: usize) -> bool {
+        self.get(consumer).is_some_and(|consumer| consumer.families[family])
+    }
+
+    pub(crate) fn drained_mut(
+        &mut self,
+        consumer: ConsumerIx,
+        family: usize,
+    ) -> Option<&mut Vec<RowId>> {
+        Some(&mut self.slots.get_mut(consumer.index())?.as_mut()?.drained[family])
+    }
+
+    /// Rows a consumer has to look at, families apart.
+    pub(crate) fn dirty(&self, consumer: ConsumerIx) -> [usize; 2] {
+        self.get(consumer).map_or([0; 2], |c| [c.rows[0].len(), c.rows[1].len()])
+    }
+
+    /// Whether a consumer has a drain to close.
+    pub(crate) fn has_drained(&self, consumer: ConsumerIx) -> bool {
+        self.get(consumer).is_some_and(|c| c.drained.iter().any(|rows| !rows.is_empty()))
+    }
+
+    /// How far every consumer is.
+    pub(crate) fn progress(&self) -> Vec<(ConsumerIx, [u64; 2])> {
+        let rounds = |c: &Consumer| [c.rows[0].rounds, c.rows[1].rounds];
+        let all = (0u16..).zip(&self.slots);
+        all.filter_map(|(at, slot)| Some((ConsumerIx(at), rounds(slot.as_ref()?)))).collect()
+    }
+
+    /// Whether a consumer has drained all that was dirty when its progress was `seen`.
+    pub(crate) fn has_passed(&self, consumer: ConsumerIx, seen: [u64; 2]) -> bool {
+        let Some(consumer) = self.get(consumer) else { return true };
+        let passed = |(rows, seen): (&RowSet, u64)| rows.len == 0 || rows.rounds >= seen + 2;
+        consumer.rows.iter().zip(seen).all(passed)
+    }
+
+    /// The table of `family` has become empty.
+    pub(crate) fn shrink(&mut self, family: usize) {
+        for consumer in self.slots.iter_mut().flatten() {
+            consumer.rows[family].shrink();
+        }
+    }
+
+    /// Bytes allocated.
+    pub(crate) fn memory(&self) -> usize {
+        let words = |set: &RowSet| set.words.capacity() + set.upper.capacity() + set.top.capacity();
+        self.slots.iter().flatten().flat_map(|c| &c.rows).map(words).sum::<usize>() * 8
+    }
+
+    fn get(&self, consumer: ConsumerIx) -> Option<&Consumer> {
+        self.slots.get(consumer.index())?.as_ref()
+    }
+}

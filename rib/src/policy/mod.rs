@@ -1,0 +1,1 @@
+//! Routing policy: which routes are accepted and advertised, and with which attributes.

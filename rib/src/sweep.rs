@@ -1,0 +1,112 @@
+//! Work which follows a peer's end or a next hop's change, in slices.
+//!
+//! **What it is for.** A session with a million routes ends; a next hop of half the table becomes
+//! unreachable. Neither may stop other sessions for the time it takes to visit the rows.
+//!
+//! **How it works.** One walk over the rows in row order serves all causes: it removes paths of peers
+//! which are down, decides rows whose next hop is marked, or all rows after a change of knobs. It goes
+//! round from where it is; a new cause makes it go one full round more. It ends early when all slots of
+//! the peers which are down and of the marked next hops have been met.
+//!
+//! **Cost.** About 2 ns a row which is not concerned (rows lie in a line), so a peer with a handful of
+//! routes in a table of a million costs 1 to 2 ms, in slices. A list of rows per peer would
+//! cost 8 bytes a path to save that.
+//!
+//! References: RFC 4271 sections 6.7, 9.1.2, 9.2.1.
+
+use bgp_wire::{V4Prefix, V6Prefix};
+
+use crate::{PathFlags, Rib, RowId, table::TableFamily};
+
+/// Where the walk is.
+#[derive(Debug, Default)]
+pub(crate) struct Walk {
+    active: bool,
+    /// Decide every row, whatever its paths.
+    pub(crate) every_row: bool,
+    cursor: [u32; 2],
+    /// Rows still to be visited.
+    left: [u32; 2],
+}
+
+impl Rib {
+    /// Do at most about `budget` rows of pending work; a row is one unit. Returns whether there is
+    /// more.
+    ///
+    /// Pending work comes from [`Rib::peer_down`], [`Rib::set_next_hop`], [`Rib::touch_next_hop`]
+    /// and [`Rib::set_config`].
+    pub fn sweep(&mut self, mut budget: usize) -> bool {
+        if !self.walk.active {
+            return false;
+        }
+        self.sweep_family::<V4Prefix>(&mut budget);
+        self.sweep_family::<V6Prefix>(&mut budget);
+        if self.is_walking() {
+            return true;
+        }
+        self.walk.active = false;
+        self.walk.every_row = false;
+        self.next_hops.end_walk();
+        self.peers.swept(&self.consumers);
+        false
+    }
+
+    /// Whether [`Rib::sweep`] has work to do.
+    pub const fn has_pending_work(&self) -> bool {
+        self.walk.active
+    }
+
+    pub(crate) fn begin_walk(&mut self) {
+        self.walk.active = true;
+        self.walk.left = [self.table::<V4Prefix>().slots(), self.table::<V6Prefix>().slots()];
+        self.next_hops.begin_walk();
+    }
+
+    fn is_walking(&self) -> bool {
+        let cause = self.walk.every_row || self.peers.to_sweep > 0 || self.next_hops.to_visit > 0;
+        cause && self.walk.left != [0, 0]
+    }
+
+    fn sweep_family<P: TableFamily>(&mut self, budget: &mut usize) {
+        while *budget > 0 && self.walk.left[P::INDEX] > 0 && self.is_walking() {
+            let slots = self.table::<P>().slots();
+            if slots == 0 {
+                self.walk.left[P::INDEX] = 0;
+                return;
+            }
+            let at = self.walk.cursor[P::INDEX];
+            let at = if at < slots { at } else { 0 };
+            self.walk.cursor[P::INDEX] = at + 1;
+            self.walk.left[P::INDEX] -= 1;
+            *budget -= 1;
+            self.visit::<P>(RowId(at));
+        }
+    }
+
+    fn visit<P: TableFamily>(&mut self, row: RowId) {
+        let table = P::table(&self.tables);
+        let (mut down, mut marked, mut moved) = (false, 0, false);
+        for path in table.paths(row) {
+            down |= !self.peers.is_up(path.peer);
+            if self.next_hops.is_marked(path.next_hop) {
+                marked += 1;
+                moved |= path.flags.any(PathFlags::MULTIPATH);
+            }
+        }
+        if !down && marked == 0 && !self.walk.every_row {
+            return;
+        }
+        self.next_hops.to_visit = self.next_hops.to_visit.saturating_sub(marked);
+        let before = table.best(row).copied();
+        if down {
+            for slot in (0..table.path_len(row)).rev() {
+                let path = self.table::<P>().path(row, slot);
+                if !self.peers.is_up(path.peer) {
+                    moved |= path.flags.any(PathFlags::MULTIPATH);
+                    self.take::<P>(row, slot);
+                }
+            }
+        }
+        self.decide_and_finish::<P>(row, before, true, moved);
+    }
+}
