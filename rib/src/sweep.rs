@@ -24,9 +24,37 @@ pub(crate) struct Walk {
     active: bool,
     /// Decide every row, whatever its paths.
     pub(crate) every_row: bool,
-    cursor: [u32; 2],
-    /// Rows still to be visited.
-    left: [u32; 2],
+    rounds: [Round; 2],
+}
+
+/// One round over the rows of a family, from somewhere to the end and from the first to there.
+#[derive(Copy, Clone, Debug, Default)]
+struct Round {
+    cursor: u32,
+    /// Where the round began.
+    start: u32,
+    wrapped: bool,
+    done: bool,
+}
+
+impl Round {
+    const fn begin(&mut self) {
+        *self = Self { cursor: self.cursor, start: self.cursor, wrapped: false, done: false };
+    }
+
+    /// The next row of the round among rows `0..slots`, which may grow meanwhile.
+    fn next(&mut self, slots: u32) -> Option<RowId> {
+        if !self.wrapped && self.cursor >= slots {
+            self.wrapped = true;
+            self.cursor = 0;
+        }
+        if self.wrapped && self.cursor >= self.start.min(slots) {
+            self.done = true;
+            return None;
+        }
+        self.cursor += 1;
+        Some(RowId(self.cursor - 1))
+    }
 }
 
 impl Rib {
@@ -58,28 +86,21 @@ impl Rib {
 
     pub(crate) fn begin_walk(&mut self) {
         self.walk.active = true;
-        self.walk.left = [self.table::<V4Prefix>().slots(), self.table::<V6Prefix>().slots()];
+        self.walk.rounds.iter_mut().for_each(Round::begin);
         self.next_hops.begin_walk();
     }
 
     fn is_walking(&self) -> bool {
         let cause = self.walk.every_row || self.peers.to_sweep > 0 || self.next_hops.to_visit > 0;
-        cause && self.walk.left != [0, 0]
+        cause && self.walk.rounds.iter().any(|round| !round.done)
     }
 
     fn sweep_family<P: TableFamily>(&mut self, budget: &mut usize) {
-        while *budget > 0 && self.walk.left[P::INDEX] > 0 && self.is_walking() {
+        while *budget > 0 && self.is_walking() {
             let slots = self.table::<P>().slots();
-            if slots == 0 {
-                self.walk.left[P::INDEX] = 0;
-                return;
-            }
-            let at = self.walk.cursor[P::INDEX];
-            let at = if at < slots { at } else { 0 };
-            self.walk.cursor[P::INDEX] = at + 1;
-            self.walk.left[P::INDEX] -= 1;
+            let Some(row) = self.walk.rounds[P::INDEX].next(slots) else { return };
             *budget -= 1;
-            self.visit::<P>(RowId(at));
+            self.visit::<P>(row);
         }
     }
 

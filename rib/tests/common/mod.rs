@@ -1,0 +1,102 @@
+//! What the table tests share: canonical attribute sets from a few fields, peers, next hops.
+#![allow(dead_code, reason = "each test file uses a part")]
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use bgp_wire::{Asn, Family, FamilySet, NextHop, V4Prefix, V6Prefix};
+use rib::{NextHopId, NextHopKey, PeerInfo, PeerIx, PeerKind, Resolution, Rib};
+
+/// The fields of an attribute set which decide.
+#[derive(Clone, Eq, PartialEq, Ord, PartialOrd, Debug, Default)]
+pub struct Set {
+    pub origin: u8,
+    /// (is an AS_SET, its ASes).
+    pub as_path: Vec<(bool, Vec<u32>)>,
+    pub med: Option<u32>,
+    pub local_pref: Option<u32>,
+    pub originator: Option<u8>,
+    pub clusters: u8,
+}
+
+impl Set {
+    /// ORIGIN IGP and an AS_PATH of one sequence.
+    pub fn path(asns: &[u32]) -> Self {
+        Self { as_path: vec![(false, asns.to_vec())], ..Self::default() }
+    }
+
+    /// Canonical bytes: ascending types, 4-octet ASes.
+    pub fn canonical(&self) -> Vec<u8> {
+        let mut out = vec![0x40, 1, 1, self.origin];
+        let mut path = Vec::new();
+        for (set, asns) in self.as_path.iter().filter(|(_, asns)| !asns.is_empty()) {
+            path.extend([if *set { 1 } else { 2 }, asns.len() as u8]);
+            path.extend(asns.iter().flat_map(|asn| asn.to_be_bytes()));
+        }
+        out.extend([0x40, 2, path.len() as u8]);
+        out.extend(path);
+        if let Some(med) = self.med {
+            out.extend([0x80, 4, 4]);
+            out.extend(med.to_be_bytes());
+        }
+        if let Some(local_pref) = self.local_pref {
+            out.extend([0x40, 5, 4]);
+            out.extend(local_pref.to_be_bytes());
+        }
+        if let Some(originator) = self.originator {
+            out.extend([0x80, 9, 4, 10, 9, 9, originator]);
+        }
+        if self.clusters > 0 {
+            out.extend([0x80, 10, 4 * self.clusters]);
+            out.extend((0..self.clusters).flat_map(|n| [10, 8, 8, n]));
+        }
+        out
+    }
+}
+
+/// A peer 192.0.2.`n`, router id 10.9.9.`router_id`.
+pub fn peer_info(n: u8, router_id: u8, kind: PeerKind) -> PeerInfo {
+    PeerInfo {
+        addr: IpAddr::V4(Ipv4Addr::new(192, 0, 2, n)),
+        ifindex: 0,
+        asn: Asn(65000 + u32::from(n)),
+        router_id: Ipv4Addr::new(10, 9, 9, router_id),
+        kind,
+    }
+}
+
+/// Add an eBGP peer 192.0.2.`n` with router id 10.9.9.`n`.
+pub fn ebgp(rib: &mut Rib, n: u8) -> PeerIx {
+    rib.add_peer(peer_info(n, n, PeerKind::Ebgp)).unwrap()
+}
+
+pub fn next_hop_key(n: u8) -> NextHopKey {
+    NextHopKey { next_hop: NextHop::V4(Ipv4Addr::new(192, 0, 2, n)), ifindex: 0 }
+}
+
+/// A next hop 192.0.2.`n` resolved at `metric`; the caller's reference is kept for ever.
+pub fn next_hop(rib: &mut Rib, n: u8, metric: u32) -> NextHopId {
+    rib.next_hops.intern_with(next_hop_key(n), |_| Resolution::Resolved { metric })
+}
+
+pub fn both_families() -> FamilySet {
+    let mut families = FamilySet::EMPTY;
+    families.insert(Family::IPV4_UNICAST);
+    families.insert(Family::IPV6_UNICAST);
+    families
+}
+
+/// The `n`th of 16 million /24s.
+pub fn v4(n: u32) -> V4Prefix {
+    V4Prefix::new(Ipv4Addr::from_bits(n << 8), 24).unwrap()
+}
+
+/// The `n`th of four billion /64s.
+pub fn v6(n: u32) -> V6Prefix {
+    let bits = 0x2001_0db8 << 96 | u128::from(n) << 64;
+    V6Prefix::new(Ipv6Addr::from_bits(bits), 64).unwrap()
+}
+
+/// Run all pending work.
+pub fn settle(rib: &mut Rib) {
+    while rib.sweep(1000) {}
+}

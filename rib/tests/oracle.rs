@@ -1,0 +1,487 @@
+//! The tables against a naive model: random announcements, replacements, withdrawals, sessions ending, next
+//! hops changing, sliced sweeps and readers draining, compared with a decision written down from the
+//! words of RFC 4271 section 9.1.2.2 over plain vectors.
+//!
+//! The model knows nothing of arrival order, so equality is order independence too. Readers keep a
+//! mirror by row id: a lost change, or a row id reused before its withdrawal was reported, shows as a
+//! difference.
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use bgp_wire::V4Prefix;
+use proptest::{collection::vec, option, prelude::*, sample::select};
+use rib::{
+    AttrId, ConsumerIx, DecisionConfig, Interest, NextHopId, Path, PathFlags, PeerCounts, PeerIx,
+    PeerKind, Resolution, Rib, RowId, TableFamily,
+};
+
+use common::{Set, both_families, next_hop_key, peer_info, settle, v4, v6};
+
+const PEERS: usize = 7;
+const NEXT_HOPS: u8 = 4;
+const PREFIXES: u32 = 4;
+
+/// Peer number -> router id and kind; two routers have two sessions each.
+fn peer(n: usize) -> (u8, PeerKind) {
+    match n {
+        0 => (1, PeerKind::Ebgp),
+        1 => (1, PeerKind::Ebgp),
+        2 => (3, PeerKind::Ebgp),
+        3 => (4, PeerKind::Ibgp { client: false }),
+        4 => (5, PeerKind::Ibgp { client: true }),
+        5 => (5, PeerKind::Ibgp { client: false }),
+        _ => (7, PeerKind::Local),
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Route {
+    set: Set,
+    next_hop: u8,
+    flags: PathFlags,
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    Announce { peer: usize, path_id: u32, prefix: u32, route: Route },
+    Withdraw { peer: usize, path_id: u32, prefix: u32 },
+    Restart { peer: usize },
+    NextHop { next_hop: u8, metric: Option<u32> },
+    Sweep { budget: usize },
+    Drain { reader: usize, max: usize },
+    Configure { config: DecisionConfig },
+}
+
+/// Key of a path in the model.
+type Key = (u32, usize, u32);
+
+struct Model {
+    routes: BTreeMap<Key, Route>,
+    metrics: BTreeMap<u8, Option<u32>>,
+    config: DecisionConfig,
+}
+
+impl Model {
+    fn new(config: DecisionConfig) -> Self {
+        let metrics = (0..NEXT_HOPS).map(|n| (n, Some(u32::from(n) / 2))).collect();
+        Self { routes: BTreeMap::new(), metrics, config }
+    }
+
+    /// The multipath set, the best path first.
+    fn select(&self, prefix: u32) -> Vec<Key> {
+        let of_prefix = self.routes.iter().filter(|(key, _)| key.0 == prefix);
+        let mut left: Vec<(Key, &Route)> = of_prefix.map(|(key, route)| (*key, route)).collect();
+        left.retain(|(_, r)| r.flags == PathFlags::NONE && self.metrics[&r.next_hop].is_some());
+        let local = |key: &Key| matches!(peer(key.1).1, PeerKind::Local);
+        let external = |key: &Key| !matches!(peer(key.1).1, PeerKind::Ibgp { .. });
+        if left.iter().any(|(key, _)| local(key)) {
+            left.retain(|(key, _)| local(key));
+        }
+        let pref = |r: &Route| r.set.local_pref.unwrap_or(self.config.default_local_pref);
+        keep_least(&mut left, |_, r| std::cmp::Reverse(pref(r)));
+        keep_least(&mut left, |_, r| path_len(&r.set));
+        keep_least(&mut left, |_, r| r.set.origin);
+        let all = left.clone();
+        left.retain(|(_, mine)| {
+            !all.iter().any(|(_, other)| {
+                let comparable = self.config.always_compare_med
+                    || neighbor_as(&mine.set) == neighbor_as(&other.set);
+                comparable && other.set.med.unwrap_or(0) < mine.set.med.unwrap_or(0)
+            })
+        });
+        if left.iter().any(|(key, _)| external(key)) {
+            left.retain(|(key, _)| external(key));
+        }
+        keep_least(&mut left, |_, r| self.metrics[&r.next_hop]);
+        left.sort_by_key(|(key, r)| {
+            let router_id = r.set.originator.unwrap_or(peer(key.1).0);
+            (router_id, r.set.clusters, key.1, key.2)
+        });
+        let Some(&(best, best_route)) = left.first() else { return Vec::new() };
+        let most = if local(&best) { 1 } else { usize::from(self.config.maximum_paths.max(1)) };
+        if !self.config.multipath_relax {
+            left.retain(|(_, r)| r.set.as_path == best_route.set.as_path);
+        }
+        left.truncate(most);
+        left.into_iter().map(|(key, _)| key).collect()
+    }
+
+    fn counts(&self, n: usize) -> PeerCounts {
+        let mine: Vec<_> = self.routes.iter().filter(|(key, _)| key.1 == n).collect();
+        let accepted = mine.iter().filter(|(_, r)| r.flags == PathFlags::NONE).count();
+        let best = (0..PREFIXES)
+            .filter(|prefix| self.select(*prefix).first().is_some_and(|key| key.1 == n));
+        PeerCounts {
+            received: mine.len() as u32,
+            accepted: accepted as u32,
+            best: best.count() as u32,
+        }
+    }
+}
+
+fn keep_least<K: Ord>(left: &mut Vec<(Key, &Route)>, key: impl Fn(&Key, &Route) -> K) {
+    if let Some(least) = left.iter().map(|(k, r)| key(k, r)).min() {
+        left.retain(|(k, r)| key(k, r) == least);
+    }
+}
+
+fn path_len(set: &Set) -> usize {
+    set.as_path.iter().map(|(is_set, asns)| if *is_set { 1 } else { asns.len() }).sum()
+}
+
+fn neighbor_as(set: &Set) -> u32 {
+    match set.as_path.first() {
+        Some((false, asns)) => asns[0],
+        _ => 0,
+    }
+}
+
+/// A reader of changes with what it believes, by row.
+struct Reader {
+    consumer: ConsumerIx,
+    interest: Interest,
+    mirror: BTreeMap<RowId, (u32, Vec<Key>)>,
+}
+
+/// The real tables, driven by the same operations; one family.
+struct Real<P> {
+    rib: Rib,
+    peers: Vec<PeerIx>,
+    next_hops: Vec<NextHopId>,
+    readers: Vec<Reader>,
+    prefix: fn(u32) -> P,
+}
+
+impl<P: TableFamily> Real<P> {
+    fn new(config: DecisionConfig, prefix: fn(u32) -> P) -> Self {
+        let mut rib = Rib::new(config);
+        let peers = (0..PEERS).map(|n| add_peer(&mut rib, n)).collect();
+        let next_hops = (0..NEXT_HOPS)
+            .map(|n| {
+                let resolution = Resolution::Resolved { metric: u32::from(n) / 2 };
+                rib.next_hops.intern_with(next_hop_key(n), |_| resolution)
+            })
+            .collect();
+        let mut readers = Vec::new();
+        for interest in [Interest::Best, Interest::Multipath, Interest::Best] {
+            let consumer = rib.register_consumer(interest, both_families());
+            readers.push(Reader { consumer, interest, mirror: BTreeMap::new() });
+        }
+        Self { rib, peers, next_hops, readers, prefix }
+    }
+
+    fn apply(&mut self, op: &Op) {
+        match op {
+            Op::Announce { peer, path_id, prefix, route } => {
+                let attr = self.rib.attrs.intern(&route.set.canonical());
+                let next_hop = self.next_hops[usize::from(route.next_hop)];
+                let (peer, prefix) = (self.peers[*peer], (self.prefix)(*prefix));
+                let change = self.rib.announce(peer, *path_id, prefix, attr, next_hop, route.flags);
+                assert!(!change.is_refused());
+                self.rib.attrs.release(attr);
+            }
+            Op::Withdraw { peer, path_id, prefix } => {
+                self.rib.withdraw(self.peers[*peer], *path_id, (self.prefix)(*prefix));
+            }
+            Op::Restart { peer } => {
+                self.rib.peer_down(self.peers[*peer]);
+                self.peers[*peer] = add_peer(&mut self.rib, *peer);
+            }
+            Op::NextHop { next_hop, metric } => {
+                let resolution = match metric {
+                    Some(metric) => Resolution::Resolved { metric: *metric },
+                    None => Resolution::Unresolved,
+                };
+                self.rib.set_next_hop(self.next_hops[usize::from(*next_hop)], resolution);
+            }
+            Op::Sweep { budget } => {
+                self.rib.sweep(*budget);
+            }
+            Op::Drain { reader, max } => {
+                self.drain(*reader, *max);
+            }
+            Op::Configure { config } => self.rib.set_config(config.clone()),
+        }
+    }
+
+    fn drain(&mut self, reader: usize, max: usize) -> usize {
+        let mut rows = Vec::new();
+        let Reader { consumer, interest, mirror } = &mut self.readers[reader];
+        self.rib.next_dirty::<P>(*consumer, max, &mut rows);
+        for row in &rows {
+            let prefix = self.rib.prefix::<P>(*row);
+            let prefix = (0..PREFIXES).find(|n| (self.prefix)(*n) == prefix).unwrap();
+            let all: Vec<Key> =
+                self.rib.ecmp::<P>(*row).map(|p| key(&self.peers, prefix, p)).collect();
+            let seen = if *interest == Interest::Best { &all[..all.len().min(1)] } else { &all };
+            let old = mirror.remove(row);
+            if let Some((old, _)) = old {
+                assert_eq!(old, prefix, "{row:?} was reused before its withdrawal was reported");
+            }
+            if !seen.is_empty() {
+                mirror.insert(*row, (prefix, seen.to_vec()));
+            }
+        }
+        rows.len()
+    }
+
+    fn check(&mut self, model: &Model) {
+        settle(&mut self.rib);
+        assert!(!self.rib.has_pending_work());
+        let mut best_rows = 0;
+        for n in 0..PREFIXES {
+            let expected = model.select(n);
+            best_rows += usize::from(!expected.is_empty());
+            let row = self.rib.row((self.prefix)(n));
+            let paths = |row: RowId| {
+                self.rib.ecmp::<P>(row).map(|p| key(&self.peers, n, p)).collect::<Vec<_>>()
+            };
+            let found = row.map(paths).unwrap_or_default();
+            assert_eq!(found.first(), expected.first(), "best of {n}: {:#?}", model.routes);
+            assert_eq!(sorted(&found), sorted(&expected), "set of {n}: {:#?}", model.routes);
+            let held = row.map_or(0, |row| self.rib.paths::<P>(row).count());
+            assert_eq!(held, model.routes.keys().filter(|key| key.0 == n).count());
+            let best = row.and_then(|row| self.rib.best::<P>(row));
+            assert_eq!(best.is_some(), !expected.is_empty());
+            let explained = self.rib.explain((self.prefix)(n));
+            assert_eq!(explained.is_some(), held > 0);
+            if let Some(explained) = explained {
+                assert_eq!(explained.candidates.len(), held);
+                let first = &explained.candidates[0];
+                assert_eq!(first.verdict.reason().is_none(), best.is_some());
+                assert!(best.is_none_or(|best| *best == first.path));
+                let losers = &explained.candidates[usize::from(best.is_some())..];
+                assert!(losers.iter().all(|loser| loser.verdict.reason().is_some()));
+            }
+        }
+        assert_eq!(self.rib.table::<P>().best_count(), best_rows);
+        assert_eq!(self.rib.table::<P>().path_count(), model.routes.len());
+        for n in 0..PEERS {
+            assert_eq!(self.rib.counts::<P>(self.peers[n]), model.counts(n), "counts of peer {n}");
+        }
+        for reader in 0..self.readers.len() {
+            while self.drain(reader, 3) > 0 {}
+            assert!(!self.rib.has_dirty(self.readers[reader].consumer));
+            let Reader { interest, mirror, .. } = &self.readers[reader];
+            let mut believed: Vec<_> =
+                mirror.values().map(|(n, keys)| (*n, sorted(keys))).collect();
+            believed.sort();
+            let mut truth = Vec::new();
+            for n in 0..PREFIXES {
+                let mut set = model.select(n);
+                if *interest == Interest::Best {
+                    set.truncate(1);
+                }
+                if !set.is_empty() {
+                    truth.push((n, sorted(&set)));
+                }
+            }
+            assert_eq!(believed, truth, "reader {reader} missed a change");
+        }
+    }
+
+    /// Everything withdrawn and drained leaves nothing behind.
+    fn check_empty(mut self) {
+        for peer in self.peers.clone() {
+            self.rib.peer_down(peer);
+        }
+        settle(&mut self.rib);
+        for reader in 0..self.readers.len() {
+            while self.drain(reader, 100) > 0 {}
+            assert!(self.readers[reader].mirror.is_empty());
+        }
+        assert!(self.rib.table::<P>().is_empty());
+        assert_eq!(self.rib.table::<P>().memory(), 0);
+        assert!(self.rib.attrs.is_empty());
+        for next_hop in self.next_hops {
+            self.rib.next_hops.release(next_hop);
+        }
+        assert!(self.rib.next_hops.is_empty());
+        assert!((0..40).all(|n| add_peer(&mut self.rib, n % PEERS).index() < 200));
+    }
+}
+
+fn add_peer(rib: &mut Rib, n: usize) -> PeerIx {
+    let (router_id, kind) = peer(n);
+    rib.add_peer(peer_info(n as u8, router_id, kind)).unwrap()
+}
+
+fn key(peers: &[PeerIx], prefix: u32, path: &Path) -> Key {
+    // A path of an ended session, not yet swept, is nobody's.
+    let peer = peers.iter().position(|peer| *peer == path.peer).unwrap_or(usize::MAX);
+    (prefix, peer, path.path_id)
+}
+
+fn sorted(keys: &[Key]) -> Vec<Key> {
+    let mut keys = keys.to_vec();
+    keys.sort();
+    keys
+}
+
+fn step(model: &mut Model, op: &Op) {
+    match op {
+        Op::Announce { peer, path_id, prefix, route } => {
+            model.routes.insert((*prefix, *peer, *path_id), route.clone());
+        }
+        Op::Withdraw { peer, path_id, prefix } => {
+            model.routes.remove(&(*prefix, *peer, *path_id));
+        }
+        Op::Restart { peer } => model.routes.retain(|key, _| key.1 != *peer),
+        Op::NextHop { next_hop, metric } => {
+            model.metrics.insert(*next_hop, *metric);
+        }
+        Op::Configure { config } => model.config = config.clone(),
+        Op::Sweep { .. } | Op::Drain { .. } => {}
+    }
+}
+
+fn sets() -> impl Strategy<Value = Set> {
+    let paths = vec![
+        vec![],
+        vec![(false, vec![1])],
+        vec![(false, vec![2])],
+        vec![(false, vec![1, 3])],
+        vec![(false, vec![2, 3])],
+        vec![(false, vec![1]), (true, vec![5, 6, 7])],
+        vec![(true, vec![5, 6])],
+    ];
+    (
+        prop_oneof![4 => Just(0u8), 1 => 1u8..3],
+        select(paths),
+        option::of(select(vec![0u32, 10, 20])),
+        prop_oneof![4 => Just(None), 1 => select(vec![Some(100u32), Some(200), Some(50)])],
+        prop_oneof![4 => Just(None), 1 => (1u8..8).prop_map(Some)],
+        prop_oneof![3 => Just(0u8), 1 => 1u8..3],
+    )
+        .prop_map(|(origin, as_path, med, local_pref, originator, clusters)| Set {
+            origin,
+            as_path,
+            med,
+            local_pref,
+            originator,
+            clusters,
+        })
+}
+
+fn configs() -> impl Strategy<Value = DecisionConfig> {
+    (any::<bool>(), any::<bool>(), select(vec![1u16, 2, 64]), select(vec![100u32, 200])).prop_map(
+        |(always_compare_med, multipath_relax, maximum_paths, default_local_pref)| DecisionConfig {
+            always_compare_med,
+            multipath_relax,
+            maximum_paths,
+            default_local_pref,
+            ..DecisionConfig::default()
+        },
+    )
+}
+
+fn ops() -> impl Strategy<Value = Op> {
+    let flags = prop_oneof![
+        9 => Just(PathFlags::NONE),
+        1 => select(vec![PathFlags::FILTERED, PathFlags::AS_LOOP]),
+    ];
+    let route = (sets(), 0..NEXT_HOPS, flags).prop_map(|(set, next_hop, flags)| Route {
+        set,
+        next_hop,
+        flags,
+    });
+    let place = (0..PEERS, prop_oneof![3 => Just(0u32), 1 => 1u32..3], 0..PREFIXES);
+    prop_oneof![
+        20 => (place.clone(), route).prop_map(|((peer, path_id, prefix), route)| {
+            Op::Announce { peer, path_id, prefix, route }
+        }),
+        8 => place.prop_map(|(peer, path_id, prefix)| Op::Withdraw { peer, path_id, prefix }),
+        1 => (0..PEERS).prop_map(|peer| Op::Restart { peer }),
+        2 => (0..NEXT_HOPS, option::of(0u32..3))
+            .prop_map(|(next_hop, metric)| Op::NextHop { next_hop, metric }),
+        3 => (1usize..4).prop_map(|budget| Op::Sweep { budget }),
+        4 => (0usize..3, 1usize..4).prop_map(|(reader, max)| Op::Drain { reader, max }),
+        1 => configs().prop_map(|config| Op::Configure { config }),
+    ]
+}
+
+fn run<P: TableFamily>(
+    config: DecisionConfig,
+    ops: &[Op],
+    check_every: usize,
+    prefix: fn(u32) -> P,
+) {
+    let mut real = Real::new(config.clone(), prefix);
+    let mut model = Model::new(config);
+    for (at, op) in ops.iter().enumerate() {
+        real.apply(op);
+        step(&mut model, op);
+        if at % check_every == check_every - 1 {
+            real.check(&model);
+        }
+    }
+    real.check(&model);
+    real.check_empty();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn ipv4_tables_equal_the_model(
+        config in configs(), ops in vec(ops(), 1..120), check_every in 1usize..60,
+    ) {
+        run(config, &ops, check_every, v4);
+    }
+
+    #[test]
+    fn ipv6_tables_equal_the_model(config in configs(), ops in vec(ops(), 1..60)) {
+        run(config, &ops, 20, v6);
+    }
+
+    #[test]
+    fn arrival_order_does_not_matter(
+        config in configs(),
+        routes in vec((0..PEERS, 0u32..3, sets(), 0..NEXT_HOPS), 1..20),
+        seed in any::<u64>(),
+    ) {
+        let mut one: BTreeMap<(usize, u32), (Set, u8)> = BTreeMap::new();
+        for (peer, path_id, set, next_hop) in routes {
+            one.insert((peer, path_id), (set, next_hop));
+        }
+        let mut order: Vec<_> = one.into_iter().collect();
+        let mut outcomes = Vec::new();
+        for round in 0..3u64 {
+            order.sort_by_key(|((peer, path_id), _)| {
+                let n = *peer as u64 * 3 + u64::from(*path_id) + 1;
+                (seed ^ round).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(n as u32 * 7 % 64)
+                    .wrapping_mul(n)
+            });
+            let mut real = Real::<V4Prefix>::new(config.clone(), v4);
+            for ((peer, path_id), (set, next_hop)) in &order {
+                let route = Route { set: set.clone(), next_hop: *next_hop, flags: PathFlags::NONE };
+                real.apply(&Op::Announce { peer: *peer, path_id: *path_id, prefix: 0, route });
+            }
+            let row = real.rib.row(v4(0)).unwrap();
+            let best = real.rib.best::<V4Prefix>(row).map(|p| (p.peer, p.path_id));
+            let set: Vec<_> = real.rib.ecmp::<V4Prefix>(row).map(|p| key(&real.peers, 0, p)).collect();
+            outcomes.push((best, sorted(&set)));
+        }
+        prop_assert!(outcomes.windows(2).all(|pair| pair[0] == pair[1]), "{outcomes:?}");
+    }
+}
+
+#[test]
+fn attribute_ids_are_reused_only_when_nobody_holds_them() {
+    let mut rib = Rib::default();
+    let first = rib.attrs.intern(&Set::path(&[1]).canonical());
+    let held = rib.attrs.intern(&Set::path(&[2]).canonical());
+    rib.attrs.retain(first);
+    rib.attrs.release(first);
+    assert_eq!(rib.attrs.references(first), 1);
+    rib.attrs.release(first);
+    let third: AttrId = rib.attrs.intern(&Set::path(&[3]).canonical());
+    assert_eq!(third, first, "a free id is used again");
+    assert_eq!(rib.attrs.bytes(held), Set::path(&[2]).canonical());
+    rib.attrs.release(third);
+    rib.attrs.release(held);
+    assert!(rib.attrs.is_empty());
+    assert_eq!(rib.attrs.find(&Set::path(&[2]).canonical()), None);
+}
