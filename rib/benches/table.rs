@@ -1,1 +1,3 @@
+//! Table benches.
+
 fn main() {}

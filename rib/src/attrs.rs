@@ -49,7 +49,7 @@ struct Meta {
 
 const END: u32 = u32::MAX;
 
-const _: () = assert!(size_of::<Meta>() <= 40);
+const _: () = assert!(size_of::<Meta>() <= 36);
 
 impl Default for AttrTable {
     fn default() -> Self {

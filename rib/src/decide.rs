@@ -219,10 +219,11 @@ impl Judge<'_> {
         let summary = self.attrs.summary(path.attr);
         let local = self.peers.info(path.peer).kind == PeerKind::Local;
         let local_pref = summary.local_pref.unwrap_or(self.config.default_local_pref);
-        let len = LEN_MAX - summary.as_path_len.min(LEN_MAX);
-        u64::from(local) * LOCAL
-            | u64::from(local_pref) << 31
-            | u64::from(len) << 8
+        let len = LEN_MAX - u32::from(summary.as_path_len);
+        let local = if local { LOCAL } else { 0 };
+        local
+            | (u64::from(local_pref) << 31)
+            | (u64::from(len) << 8)
             | u64::from(u8::MAX - summary.origin)
     }
 
@@ -243,7 +244,7 @@ impl Judge<'_> {
             med: summary.med.unwrap_or(0),
             neighbor_as: summary.neighbor_as.0,
             near: ebgp | u64::from(!metric),
-            identity: u64::from(!router_id.to_bits()) << 16 | u64::from(!summary.cluster_len),
+            identity: (u64::from(!router_id.to_bits()) << 16) | u64::from(!summary.cluster_len),
             addr: self.peers.addr(path.peer),
             ifindex: info.ifindex,
             path_id: path.path_id,
@@ -440,6 +441,5 @@ const fn keeps(there: &Candidate, other: &Candidate) -> bool {
 
 /// The AS_PATH of a canonical set; empty if it has none.
 fn as_path(canonical: &[u8]) -> &[u8] {
-    let mut all = attr::attrs(canonical);
-    all.find(|(_, kind, _)| *kind == AttrType::AS_PATH).map_or(&[], |(_, _, value)| value)
+    attr::find(canonical, AttrType::AS_PATH).unwrap_or_default()
 }

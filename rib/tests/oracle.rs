@@ -6,6 +6,8 @@
 //! mirror by row id: a lost change, or a row id reused before its withdrawal was reported, shows as a
 //! difference.
 
+#![allow(clippy::unwrap_used, reason = "test code outside of test functions")]
+
 mod common;
 
 use std::collections::BTreeMap;
@@ -96,7 +98,7 @@ impl Model {
         }
         keep_least(&mut left, |_, r| self.metrics[&r.next_hop]);
         left.sort_by_key(|(key, r)| {
-            let router_id = r.set.originator.unwrap_or(peer(key.1).0);
+            let router_id = r.set.originator.unwrap_or_else(|| peer(key.1).0);
             (router_id, r.set.clusters, key.1, key.2)
         });
         let Some(&(best, best_route)) = left.first() else { return Vec::new() };

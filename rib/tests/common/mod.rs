@@ -1,5 +1,6 @@
 //! What the table tests share: canonical attribute sets from a few fields, peers, next hops.
-#![allow(dead_code, reason = "each test file uses a part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
+#![allow(clippy::unwrap_used, reason = "test code outside of test functions")]
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
