@@ -1,1 +1,43 @@
-//! Routing policy: which routes are accepted and advertised, and with which attributes.
+//! Routing policy: what may pass, and how its attributes are changed on the way.
+//!
+//! **For**: import (between a session and the table) and export (between the table and an update
+//! group). **Sits**: the speaker builds [`Policy`] values from its intent and gives them to
+//! [`ImportPolicy`] or, as a [`Chain`], to an export group key; nothing here knows where a policy
+//! came from.
+//!
+//! **How it works**: a [`Chain`] is a list of stages. Within a stage the first term that matches
+//! decides, and the stage's default decides when none does. A later stage sees the attributes as
+//! the earlier one left them, and only routes that it permitted. The chain is compiled once: every
+//! prefix condition of every term goes into one index, so that a prefix is looked up once whatever
+//! the number of terms, and yields a [`PrefixClass`] (the set of prefix conditions it meets).
+//! Evaluation first runs on the attributes alone. Only when it reaches a term that also asks about
+//! the prefix does the class matter. So a result can be remembered per attribute set, or per
+//! (attribute set, class), never per route.
+//!
+//! ```text
+//! Policy ─┐
+//! Policy ─┴─ Chain ── compile ── Compiled ─┬─ eval(class?, attributes) ── Outcome (memoised above)
+//!                                          └─ trace(prefix, attributes) ── which term, for explain
+//! ```
+//!
+//! **Invariants**: evaluation is a pure function of (chain, prefix, canonical attributes, local AS);
+//! two prefixes of one class get the same result for the same attributes.
+//!
+//! **References**: RFC 4271 section 9.1.1 and 9.1.3 (policy before and after the decision),
+//! RFC 1997, RFC 4360, RFC 8092 (communities).
+
+mod apply;
+mod compile;
+mod eval;
+mod import;
+mod ir;
+mod prefix_index;
+#[cfg(test)]
+mod tests;
+
+pub use compile::{Compiled, PrefixClass};
+pub use eval::{Outcome, Scratch, StageTrace, Trace};
+pub use import::{ImportPolicy, ImportVerdict, PolicyError};
+pub use ir::{
+    Action, Chain, Disposition, Match, NextHopSet, Origin, Policy, PrefixRange, Set, Term,
+};
