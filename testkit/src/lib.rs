@@ -4,7 +4,11 @@
 //!
 //! - [`netns`]: private networks (namespaces and veth pairs) that vanish with the test;
 //!   [`privilege::in_namespaces`] runs a test body where it may make them, or skips it;
-//! - [`daemon`]: FRR, BIRD and GoBGP behind one [`daemon::Speaker`] trait.
+//! - [`daemon`]: FRR, BIRD and GoBGP behind one [`daemon::Speaker`] trait;
+//! - [`frame`], [`script`]: a second, deliberately simple BGP codec and a peer that follows a
+//!   script; [`sender`] and [`sink`] are its fast forms for tables of millions;
+//! - [`mrt`], [`table`]: real tables from MRT files and synthetic ones with a known diversity;
+//! - [`oracle`]: the decision process written to be read, for comparison.
 //!
 //! Nothing here depends on the crates under test: a shared bug would hide itself.
 //!
@@ -14,9 +18,16 @@
 
 pub mod daemon;
 pub mod data;
+pub mod frame;
+pub mod mrt;
 pub mod netns;
+pub mod oracle;
 pub mod privilege;
 pub mod process;
 pub mod route;
+pub mod script;
+pub mod sender;
+pub mod sink;
 pub mod skip;
+pub mod table;
 pub mod wait;
