@@ -26,8 +26,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{SigSet, Signal};
-
 use crate::cli::{Failure, LabArgs};
 use report::Report;
 use routers::Running;
@@ -42,11 +40,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// # Errors
 /// The machine does not allow it, or something that should be seen was not.
 pub fn run(args: LabArgs) -> Result<(), Failure> {
-    // Blocked here and so in all threads to come; one thread waits for them.
-    let signals = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]);
-    signals.thread_block().map_err(io::Error::from)?;
     let rights = userns::gain_rights().map_err(Failure::Failed)?;
-    let report = Report::new(signals, PATIENCE)?;
+    let report = Report::new(PATIENCE)?;
     let folder = Folder::new(args.keep)?;
     let mut lab = Lab::new(rights, folder)?;
     report.say(match rights {

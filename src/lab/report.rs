@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::SigSet;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::clock;
 use crate::cli::Failure;
@@ -22,15 +22,28 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// Starts the clock, and a thread that takes the (blocked) `signals`.
-    pub(super) fn new(signals: SigSet, patience: Duration) -> io::Result<Self> {
+    /// Starts the clock, and a thread that waits for signals. Handlers rather than a mask: a mask
+    /// would be inherited by everything the lab starts.
+    pub(super) fn new(patience: Duration) -> io::Result<Self> {
         let interrupted = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&interrupted);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let guard = runtime.enter();
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut hangup = signal(SignalKind::hangup())?;
+        drop(guard);
         std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-            // Waiting fails only for signals that do not exist.
-            while signals.wait().is_ok() {
-                flag.store(true, Ordering::Relaxed);
-            }
+            runtime.block_on(async {
+                loop {
+                    tokio::select! {
+                        _ = interrupt.recv() => {}
+                        _ = terminate.recv() => {}
+                        _ = hangup.recv() => {}
+                    }
+                    flag.store(true, Ordering::Relaxed);
+                }
+            });
         })?;
         let start = clock();
         Ok(Self { start, deadline: start + patience, interrupted })
