@@ -45,7 +45,7 @@ use bgp_wire::{Notification, RouteRefresh};
 pub use self::config::{Direction, SessionConfig, SocketSetup};
 pub use self::counters::{Counters, MessageCounts};
 pub use self::handle::{SessionClosed, SessionHandle, spawn};
-pub use self::outbox::{Outbox, PushError};
+pub use self::outbox::{OVERDRAFT, Outbox, PushError};
 pub use self::snapshot::{ErrorRecord, PeerSnapshot};
 use crate::effect::DownReason;
 use crate::negotiate::Negotiated;

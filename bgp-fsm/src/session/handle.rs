@@ -1,6 +1,6 @@
 //! Starting a session and talking to it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bgp_wire::Notification;
 use tokio::net::TcpStream;
@@ -22,7 +22,7 @@ pub fn spawn(cfg: SessionConfig, handler: impl SessionHandler) -> SessionHandle 
     let (sender, commands) = mpsc::channel(COMMANDS);
     let view = Arc::new(View::new(cfg.remote, clock()));
     let runner = Runner::new(cfg, handler, commands, Arc::clone(&view));
-    SessionHandle { commands: sender, view, task: tokio::spawn(runner.run()) }
+    SessionHandle { commands: sender, view, task: Mutex::new(Some(tokio::spawn(runner.run()))) }
 }
 
 /// A running peer. Dropping the handle ends the session as [`SessionHandle::stop`] with
@@ -31,7 +31,7 @@ pub fn spawn(cfg: SessionConfig, handler: impl SessionHandler) -> SessionHandle 
 pub struct SessionHandle {
     commands: mpsc::Sender<Command>,
     view: Arc<View>,
-    task: JoinHandle<()>,
+    task: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// The task of the peer is gone: its handler panicked.
@@ -79,12 +79,43 @@ impl SessionHandle {
         self.send(Command::Fail(notification)).await
     }
 
+    /// Ends the session with a Cease and stays down until [`start`](Self::start) or a
+    /// reconfiguration; for bounds that the tables watch over.
+    ///
+    /// # Errors
+    /// The task has ended.
+    pub async fn hold(&self, reason: StopReason) -> Result<(), SessionClosed> {
+        self.send(Command::Hold(reason)).await
+    }
+
+    /// Begins again after [`hold`](Self::hold); does nothing while the configuration says that the
+    /// peer is shut down.
+    ///
+    /// # Errors
+    /// The task has ended.
+    pub async fn start(&self) -> Result<(), SessionClosed> {
+        self.send(Command::Start).await
+    }
+
+    /// The link to a directly connected peer is gone (`text` says how, for people): the connection
+    /// is given up at once instead of at the end of the hold time.
+    ///
+    /// # Errors
+    /// The task has ended.
+    pub async fn link_down(&self, text: String) -> Result<(), SessionClosed> {
+        self.send(Command::LinkDown(text)).await
+    }
+
     /// Ends session and task: the Cease is sent, flushed and followed by a FIN before this returns,
-    /// or two seconds have passed. `down` has been called by then, if a session was up.
-    pub async fn stop(self, reason: StopReason) {
+    /// or two seconds have passed. `down` has been called by then, if a session was up. Later calls
+    /// return at once.
+    pub async fn stop(&self, reason: StopReason) {
         // A task that has ended already needs no stop; one that panicked has been reported.
         let _ = self.send(Command::Stop(reason)).await;
-        let _ = self.task.await;
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task {
+            let _ = task.await;
+        }
     }
 
     /// What the peer looks like now.
@@ -104,6 +135,9 @@ pub(super) enum Command {
     Reconfigure(Box<SessionConfig>),
     Reset(StopReason),
     Fail(Notification),
+    Hold(StopReason),
+    Start,
+    LinkDown(String),
     Stop(StopReason),
 }
 

@@ -1,13 +1,14 @@
 //! Where the tables put frames for an Established session.
 //!
-//! A queue of `Bytes`, each one or more whole messages, bounded by octets: the push that crosses the
-//! bound is taken, further ones are refused until the queue has fallen to the low watermark, when a
-//! callback tells the owner to resume. Frames are shared, not copied: pushing the same `Bytes` to a
+//! A queue of `Bytes`, each one or more whole messages, bounded by octets: at the bound
+//! [`has_room`](Outbox::has_room) says no until the queue has fallen to the low watermark, when a
+//! callback tells the owner to resume. Who asks only once a batch may push a batch beyond the
+//! bound, up to [`OVERDRAFT`] times of it. Frames are shared, not copied: pushing the same `Bytes` to a
 //! hundred members costs a hundred reference counts.
 //!
 //! Cost: a push is one uncontended lock and, only when the queue was empty, one wake-up.
 //!
-//! Invariant: a refused push is followed by one call of the callback, unless the session ends first.
+//! Invariant: a "no" is followed by one call of the callback, unless the session ends first.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -16,6 +17,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::Notify;
+
+/// How many times its bound an outbox takes before a push is refused.
+pub const OVERDRAFT: usize = 16;
 
 /// The sending side of a session; cheap to clone.
 #[derive(Clone)]
@@ -75,7 +79,7 @@ impl Outbox {
         if queue.closed {
             return Err(PushError::Closed);
         }
-        if queue.octets >= self.0.high {
+        if queue.octets >= self.0.high.saturating_mul(OVERDRAFT) {
             queue.waiting = true;
             return Err(PushError::Full);
         }
@@ -183,8 +187,6 @@ mod tests {
         }
         assert_eq!(outbox.queued_bytes(), 120);
         assert!(!outbox.has_room());
-        assert_eq!(outbox.push(frame.clone()), Err(PushError::Full));
-
         let mut taken = VecDeque::new();
         outbox.take(2, &mut taken);
         assert_eq!((taken.len(), calls.load(Ordering::Relaxed)), (2, 0));
@@ -194,7 +196,9 @@ mod tests {
         assert_eq!((taken.len(), calls.load(Ordering::Relaxed)), (4, 1), "called once");
         assert_eq!(outbox.queued_bytes(), 0);
 
-        outbox.push(frame.clone()).unwrap();
+        let too_much = Bytes::from(vec![0; 100 * OVERDRAFT]);
+        outbox.push(too_much).unwrap();
+        assert_eq!(outbox.push(frame.clone()), Err(PushError::Full));
         outbox.close();
         assert!(outbox.is_closed());
         assert_eq!(outbox.queued_bytes(), 0);

@@ -141,6 +141,10 @@ impl<H: SessionHandler> Runner<H> {
                     self.apply(Event::DecodeFailed(id, notification));
                 }
             }
+            Command::Hold(reason) => self.apply(Event::Stop(reason)),
+            Command::Start if self.cfg.shutdown.is_none() => self.apply(Event::Start),
+            Command::Start => {}
+            Command::LinkDown(text) => self.link_down(&text),
             Command::Stop(_) => unreachable!("handled where the loop can end"),
         }
     }
@@ -235,6 +239,14 @@ impl<H: SessionHandler> Runner<H> {
         link.seal();
         let text = error.map(|error| format!("connection lost: {error}"));
         self.apply(Event::Closed(id, text.as_deref()));
+    }
+
+    /// Nothing more can come or go over the link of a directly connected peer.
+    fn link_down(&mut self, text: &str) {
+        let error = io::Error::new(io::ErrorKind::NetworkDown, text);
+        for id in [ConnId::Outgoing, ConnId::Incoming] {
+            self.lost(id, Some(&error));
+        }
     }
 
     /// Handles every whole message in the buffer of a connection.
