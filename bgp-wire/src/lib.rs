@@ -16,6 +16,7 @@ pub mod prefix;
 pub mod route_refresh;
 #[cfg(feature = "serde")]
 mod text_serde;
+pub mod update;
 
 pub use asn::Asn;
 pub use attr::{
@@ -36,3 +37,7 @@ pub use notification::Notification;
 pub use open::Open;
 pub use prefix::{NlriPrefix, Prefix, V4Prefix, V6Prefix};
 pub use route_refresh::RouteRefresh;
+pub use update::{
+    AttrOutcome, AttrScratch, EncodeContext, NlriIter, PackStats, UpdateContext, UpdateView,
+    end_of_rib, pack_announce, pack_withdraw,
+};

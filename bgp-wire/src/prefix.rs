@@ -49,6 +49,32 @@ pub trait NlriPrefix:
     /// bits are cleared.
     fn take(bytes: &[u8]) -> Option<(Self, &[u8])>;
 
+    /// Checks a whole field of prefixes (without path identifiers): how many there are.
+    ///
+    /// # Errors
+    /// The offset of the first prefix whose length is impossible or that is cut short.
+    fn scan(field: &[u8]) -> Result<usize, usize> {
+        let mut rest = field;
+        let mut count = 0usize;
+        while let Some((&len, tail)) = rest.split_first() {
+            match tail.get(octets(len)..) {
+                Some(tail) if len <= Self::MAX_BITS => rest = tail,
+                _ => return Err(field.len().saturating_sub(rest.len())),
+            }
+            count = count.saturating_add(1);
+        }
+        Ok(count)
+    }
+
+    /// Appends every prefix of a field that [`Self::scan`] accepts.
+    fn read_all(field: &[u8], out: &mut Vec<Self>) {
+        let mut rest = field;
+        while let Some((prefix, tail)) = Self::take(rest) {
+            out.push(prefix);
+            rest = tail;
+        }
+    }
+
     /// Whether this is the default route.
     fn is_default(&self) -> bool {
         self.len() == 0
@@ -101,6 +127,22 @@ const fn mask6(len: u8) -> u128 {
 #[inline]
 const fn octets(len: u8) -> usize {
     (len as usize).div_ceil(8)
+}
+
+/// Four prefixes of 17 to 24 bits, if that is what `run` begins with. Nearly all of a real IPv4
+/// table has such lengths; looking at four lengths at once frees the loop from waiting for each
+/// length to know where the next one is.
+#[inline]
+fn quad(run: &[u8]) -> Option<([V4Prefix; 4], &[u8])> {
+    let (chunk, rest) = run.split_first_chunk::<16>()?;
+    let words = chunk.as_chunks::<4>().0;
+    let mut four = [V4Prefix::DEFAULT; 4];
+    let mut all = true;
+    for (prefix, &[len, a, b, c]) in four.iter_mut().zip(words) {
+        all &= matches!(len, 17..=24);
+        *prefix = V4Prefix { addr: u32::from_be_bytes([a, b, c, 0]) & mask4(len), len };
+    }
+    all.then_some((four, rest))
 }
 
 impl V4Prefix {
@@ -234,6 +276,41 @@ impl NlriPrefix for V4Prefix {
         let mut addr = [0; 4];
         addr.get_mut(..head.len())?.copy_from_slice(head);
         Some((Self::from_bits(u32::from_be_bytes(addr), len)?, rest))
+    }
+
+    #[inline]
+    fn scan(field: &[u8]) -> Result<usize, usize> {
+        let mut rest = field;
+        let mut count = 0usize;
+        loop {
+            while let Some((&[a, _, _, _, b, _, _, _, c, _, _, _, d, _, _, _], tail)) =
+                rest.split_first_chunk::<16>()
+                && [a, b, c, d].iter().fold(true, |all, len| all & matches!(len, 17..=24))
+            {
+                rest = tail;
+                count = count.saturating_add(4);
+            }
+            let Some((&len, tail)) = rest.split_first() else { return Ok(count) };
+            match tail.get(octets(len)..) {
+                Some(tail) if len <= 32 => rest = tail,
+                _ => return Err(field.len().saturating_sub(rest.len())),
+            }
+            count = count.saturating_add(1);
+        }
+    }
+
+    #[inline]
+    fn read_all(field: &[u8], out: &mut Vec<Self>) {
+        let mut rest = field;
+        loop {
+            while let Some((four, tail)) = quad(rest) {
+                out.extend_from_slice(&four);
+                rest = tail;
+            }
+            let Some((prefix, tail)) = Self::take(rest) else { return };
+            out.push(prefix);
+            rest = tail;
+        }
     }
 }
 

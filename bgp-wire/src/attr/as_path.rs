@@ -153,7 +153,6 @@ impl<'a> Iterator for Segments<'a> {
 /// Whether `value` is a well-formed path of AS numbers `N` octets wide: known segment types, no
 /// empty segment, nothing left over, no AS 0 (RFC 7606 section 7.2, RFC 7607). Confederation
 /// segments are refused unless `confederation`.
-#[cfg_attr(not(test), expect(dead_code, reason = "used by the UPDATE parser"))]
 pub(crate) fn validate<const N: usize>(value: &[u8], confederation: bool) -> bool {
     let mut rest = value;
     while let Some((&[kind, count], tail)) = rest.split_first_chunk::<2>() {

@@ -1,0 +1,69 @@
+//! UPDATE: the hot path, both ways.
+//!
+//! What for: taking an UPDATE apart without allocating, judging it by RFC 7606, and packing routes
+//! into as few UPDATEs as they fit.
+//! Where: the session hands bodies to [`UpdateView::parse`]; the tables take prefixes from the view
+//! and canonical attribute bytes from [`UpdateView::attrs`]; update groups call [`pack_announce`].
+//! How:
+//! ```text
+//!   body ──parse──> UpdateView (ranges, checked) ──withdrawn_v4, reach_v6, ...──> prefixes
+//!                        │
+//!                        └──attrs(scratch)──> canonical bytes | treat-as-withdraw
+//!   canonical bytes + next hop + prefixes ──pack_announce──> messages
+//! ```
+//! What ends the session comes out of `parse`; what costs only routes or attributes comes out of
+//! `attrs`, so that a message with the same attribute section as the one before need not ask twice.
+//! Invariants: a view that exists can be iterated without errors.
+//! References: RFC 4271 sections 4.3 and 6.3, RFC 4760, RFC 7606, RFC 6793, RFC 7911, RFC 8950.
+
+mod as4;
+mod canonical;
+mod mp;
+mod nlri;
+pub mod pack;
+mod view;
+
+pub use canonical::{AttrOutcome, AttrScratch};
+pub use nlri::NlriIter;
+pub use pack::{EncodeContext, PackStats, end_of_rib, pack_announce, pack_withdraw};
+pub use view::UpdateView;
+
+use crate::{asn::Asn, family::FamilySet};
+
+/// What of a session's negotiation changes the meaning of an UPDATE's bytes.
+#[derive(Copy, Clone, Eq, PartialEq, Debug)]
+pub struct UpdateContext {
+    /// Both sides have offered four-octet AS numbers (RFC 6793).
+    pub as4: bool,
+    /// The peer is external: LOCAL_PREF, ORIGINATOR_ID and CLUSTER_LIST are discarded unread.
+    pub ebgp: bool,
+    /// The AS whose occurrences in AS_PATH are counted ([`AttrOutcome::Ok`]).
+    pub local_as: Asn,
+    /// IPv4 unicast NLRI from the peer carry path identifiers (RFC 7911).
+    pub add_path_v4: bool,
+    /// IPv6 unicast NLRI from the peer carry path identifiers.
+    pub add_path_v6: bool,
+    /// Families that were negotiated; NLRI of others are ignored.
+    pub families: FamilySet,
+    /// IPv4 unicast routes may come with an IPv6 next hop (RFC 8950).
+    pub extended_next_hop_v4: bool,
+}
+
+impl Default for UpdateContext {
+    /// An external four-octet session with IPv4 and IPv6 unicast and nothing else.
+    fn default() -> Self {
+        use crate::family::Family;
+        Self {
+            as4: true,
+            ebgp: true,
+            local_as: Asn::ZERO,
+            add_path_v4: false,
+            add_path_v6: false,
+            families: [Family::IPV4_UNICAST, Family::IPV6_UNICAST].into_iter().collect(),
+            extended_next_hop_v4: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
