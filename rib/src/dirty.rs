@@ -240,3 +240,57 @@ impl Consumers {
         self.slots.get(consumer.index())?.as_ref()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_row_set_is_a_set(
+            ops in proptest::collection::vec(proptest::option::of(0u32..600_000), 1..300),
+        ) {
+            let (mut set, mut model) = (RowSet::default(), BTreeSet::new());
+            for op in ops {
+                match op {
+                    Some(row) => {
+                        set.insert(RowId(row));
+                        model.insert(RowId(row));
+                    }
+                    None => {
+                        let taken = set.take();
+                        prop_assert_eq!(taken.is_some(), !model.is_empty());
+                        if let Some(row) = taken {
+                            prop_assert!(model.remove(&row));
+                            prop_assert!(!set.contains(row));
+                        }
+                    }
+                }
+                prop_assert_eq!(set.len(), model.len());
+            }
+            while let Some(row) = set.take() {
+                prop_assert!(model.remove(&row));
+            }
+            prop_assert!(model.is_empty());
+        }
+    }
+
+    #[test]
+    fn every_row_is_taken_within_two_rounds_whatever_comes() {
+        let mut set = RowSet::default();
+        set.fill(100);
+        while set.take() != Some(RowId(50)) {}
+        set.insert(RowId(10));
+        let seen = set.rounds;
+        let mut flapping = (0..).map(|n| RowId(20 + n % 60));
+        while set.contains(RowId(10)) {
+            assert!(set.rounds < seen + 2);
+            set.insert(flapping.next().expect("endless"));
+            set.take();
+        }
+    }
+}

@@ -43,7 +43,8 @@ impl Rib {
 
     /// Append at most `max` changed rows of family `P` to `rows`. Returns how many.
     ///
-    /// The rows of this consumer's previous call are let go of first.
+    /// The rows of this consumer's previous call are let go of first: ids of that call must not be
+    /// used any more, unless held.
     pub fn next_dirty<P: TableFamily>(
         &mut self,
         consumer: ConsumerIx,

@@ -227,11 +227,6 @@ impl Rib {
         self.paths::<P>(row).filter(|path| path.flags.any(PathFlags::MULTIPATH))
     }
 
-    /// Make room for `rows` more prefixes of family `P`.
-    pub fn reserve<P: TableFamily>(&mut self, rows: usize) {
-        P::table_mut(&mut self.tables).reserve(rows);
-    }
-
     /// Bytes in use: tables, attribute sets, dirty bits.
     pub fn memory(&self) -> usize {
         self.tables.memory() + self.attrs.memory() + self.consumers.memory()

@@ -64,6 +64,9 @@ impl<P: NlriPrefix> Table<P> {
     /// The row of `prefix`, made if need be.
     #[inline]
     pub(crate) fn row_or_insert(&mut self, prefix: P, vacant: Path) -> RowId {
+        if self.index.len() == self.index.capacity() {
+            self.grow();
+        }
         let hash = self.hasher.hash_one(prefix);
         let (rows, hasher) = (&self.rows, &self.hasher);
         let entry = self.index.entry(
@@ -188,10 +191,19 @@ impl<P: NlriPrefix> Table<P> {
         false
     }
 
-    /// Make room for `rows` more prefixes in the index, so that it does not grow on the way.
-    pub fn reserve(&mut self, rows: usize) {
-        let (table, hasher) = (&self.rows, &self.hasher);
-        self.index.reserve(rows, |&row| hasher.hash_one(table[row].prefix));
+    /// Double the index. Entries go over in row order: rows are read in a line, where the index's
+    /// own way of growing would read them in the order of their hashes.
+    #[cold]
+    fn grow(&mut self) {
+        let mut index = HashTable::with_capacity((self.index.len() * 2).max(64));
+        for id in 0..self.rows.len() {
+            let row = &self.rows[id];
+            if !row.is_free() {
+                let hasher = |&id: &u32| self.hasher.hash_one(self.rows[id].prefix);
+                index.insert_unique(self.hasher.hash_one(row.prefix), id, hasher);
+            }
+        }
+        self.index = index;
     }
 
     /// The row of exactly this prefix.
