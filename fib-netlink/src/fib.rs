@@ -21,6 +21,9 @@ use crate::status::{Applied, SharedStatus, Status};
 const QUEUED_BATCHES: usize = 64;
 
 /// A handle to the kernel routes of one table that carry our protocol number.
+///
+/// There must be one owner for a pair of table and protocol: a second one would take the routes of the
+/// first for leftovers and sweep them.
 #[derive(Clone, Debug)]
 pub struct Fib {
     config: FibConfig,
@@ -55,7 +58,7 @@ impl Fib {
         &self.config
     }
 
-    /// Queue a batch of changes; waits only when [`QUEUED_BATCHES`] are waiting already. Of several changes
+    /// Queue a batch of changes; waits only when 64 are waiting already. Of several changes
     /// to a prefix the last counts. What the kernel refuses shows in [`Fib::status`].
     ///
     /// # Errors

@@ -14,6 +14,9 @@ use smallvec::SmallVec;
 use crate::error::{Action, RouteError};
 
 /// The routing protocol number (`rtm_protocol`) that marks a kernel route as ours by default.
+///
+/// FRR uses the same number for the routes of its `staticd` (`ip route` may print it as `static`) and sweeps
+/// it when zebra starts: on a node where FRR installs static routes into the same table, configure another.
 pub const DEFAULT_PROTOCOL: u8 = 196;
 /// The main routing table.
 pub const MAIN_TABLE: u32 = 254;

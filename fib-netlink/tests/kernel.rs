@@ -151,6 +151,40 @@ fn a_refused_route_is_reported_and_stops_no_other() {
 }
 
 #[test]
+fn a_replacement_that_fails_leaves_the_old_hops_and_can_be_taken_back() {
+    in_namespace(async || {
+        let a = veth("a", &["10.0.0.1/24", "2001:db8:a::1/64"]);
+        let fib = Fib::open(FibConfig::default()).await.unwrap();
+        let good = [
+            route("192.0.2.0/24", &[via("10.0.0.2").dev(a)]),
+            route("2001:db8:1::/48", &[via("fe80::2").dev(a), via("fe80::3").dev(a)]),
+        ];
+        let bad = [
+            route("192.0.2.0/24", &[via("10.0.0.2").dev(a), via("172.16.0.1")]),
+            route("2001:db8:1::/48", &[via("fe80::2").dev(a), via("2001:db8:ffff::1")]),
+        ];
+        install(&fib, &good).await;
+        for round in 0..2 {
+            let batch = bad.iter().cloned().map(Change::Replace).collect();
+            assert_eq!(fib.apply_wait(batch).await.unwrap().errors.len(), 2);
+            assert_eq!((fib.status().pending, fib.status().errors.len()), (2, 2));
+            // Neither the sweep nor a retry removes what still forwards.
+            fib.end_sync().await.unwrap();
+            assert_eq!(fib.read_back().await.unwrap(), normal(&good), "round {round}");
+            let batch = good.iter().cloned().map(Change::Replace).collect();
+            let applied = fib.apply_wait(batch).await.unwrap();
+            assert_eq!((applied.unchanged, applied.errors.len()), (2, 0));
+            assert_eq!(fib.status().pending, 0);
+        }
+        let batch = bad.iter().cloned().map(Change::Replace).collect();
+        fib.apply_wait(batch).await.unwrap();
+        let gone = bad.iter().map(|route| Change::Remove(route.prefix)).collect();
+        assert_eq!(fib.apply_wait(gone).await.unwrap().removed, 2);
+        assert_eq!((fib.status().pending, fib.read_back().await.unwrap().len()), (0, 0));
+    });
+}
+
+#[test]
 fn routes_of_others_are_never_touched() {
     in_namespace(async || {
         let a = veth("a", &["10.0.0.1/24", "2001:db8:a::1/64"]);

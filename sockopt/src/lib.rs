@@ -9,7 +9,7 @@
 //! for its domain, so that callers never choose between the IPv4 and the IPv6 variant. An IPv6 socket may
 //! carry IPv4 traffic (mapped addresses), so there both variants are set.
 //!
-//! **Unsafe.** One function ([`sys`]) holds one `unsafe` block, a call of `setsockopt(2)` with a value that is
+//! **Unsafe.** One function (module `sys`) holds one `unsafe` block, a call of `setsockopt(2)` with a value that is
 //! plain bytes without padding. Kernel structures are written as our own `repr(C)` types with their layout
 //! asserted at compile time, because libc does not define them.
 //!
