@@ -91,7 +91,7 @@ impl Config {
         self.asn != neighbor.remote_as
     }
 
-    fn forget(&mut self, prefix: IpNet) -> Result<Announcement> {
+    pub(crate) fn forget(&mut self, prefix: IpNet) -> Result<Announcement> {
         let index = self
             .announcements
             .iter()
@@ -239,7 +239,7 @@ fn field<'a>(line: &'a str, key: &str) -> Option<&'a str> {
 }
 
 /// A JSON number that must fit 32 bits; `None` when absent.
-fn number(value: &serde_json::Value) -> Result<Option<u32>> {
+pub(crate) fn number(value: &serde_json::Value) -> Result<Option<u32>> {
     if value.is_null() {
         return Ok(None);
     }

@@ -4,7 +4,8 @@
 //!
 //! - [`netns`]: private networks (namespaces and veth pairs) that vanish with the test;
 //!   [`privilege::in_namespaces`] runs a test body where it may make them, or skips it;
-//! - [`daemon`]: FRR, BIRD and GoBGP behind one [`daemon::Speaker`] trait;
+//! - [`daemon`]: FRR, BIRD and GoBGP behind one [`daemon::Speaker`] trait; [`cosmos`]: our own
+//!   binary behind the same one;
 //! - [`frame`], [`script`]: a second, deliberately simple BGP codec and a peer that follows a
 //!   script; [`sender`] and [`sink`] are its fast forms for tables of millions;
 //! - [`mrt`], [`table`]: real tables from MRT files and synthetic ones with a known diversity;
@@ -16,6 +17,7 @@
 //! is polling with a deadline, never a fixed sleep; what cannot run says so ([`skip`]).
 #![forbid(unsafe_code)]
 
+pub mod cosmos;
 pub mod daemon;
 pub mod data;
 pub mod frame;
