@@ -1,7 +1,5 @@
 //! The bench every scenario uses: two namespaces, one link with IPv4 and IPv6, two speakers.
 
-#![expect(clippy::unwrap_used, reason = "a test's set-up fails the test")]
-
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
