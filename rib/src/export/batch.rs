@@ -1,0 +1,273 @@
+//! From changed rows to shared frames.
+//!
+//! **For**: packing as many prefixes as fit behind one attribute set, once for all recipients.
+//! **Sits**: one a group and family; filled by a drain or a catch-up, then flushed. **How it works**:
+//! rows are appended to one list with the number of their bucket, a (set, source) pair; a counting
+//! sort then brings each bucket's prefixes together, and buckets are packed one after another.
+//!
+//! ```text
+//! announce(out, source, prefix) ──> items: (bucket, prefix) ── count, scatter ──> sorted prefixes
+//!                                   buckets: out, source          pack ──> frame ──> each recipient
+//!                                                                              but the source
+//! ```
+//!
+//! All routes of a frame have the same source, so split horizon is leaving the source out; sources
+//! that are no recipients are not told apart. What concerns one recipient only (the source of a
+//! prefix has changed from or to it) goes into a solo list.
+//!
+//! **Invariants**: a prefix goes at most once to each recipient in a batch; withdrawals are sent
+//! before announcements. Buffers keep their capacity between batches.
+//! **Cost**: 12 B an IPv4 route twice over while a batch lasts, about 4 ns a route with packing.
+//! **References**: RFC 4271 section 4.3, RFC 4760.
+
+use bgp_wire::{EncodeContext, NlriPrefix};
+use bytes::Bytes;
+
+use super::{FrameSink, out_table::OutTable};
+use crate::{OutId, PeerIx};
+
+/// A frame is closed once it is this long, in octets.
+const FRAME_TARGET: usize = 64 * 1024;
+/// At most this many prefixes are packed in one go, so that a frame stays near its target.
+const PACK_MAX: usize = 16 * 1024;
+/// "Nothing" in the bucket of a withdrawal.
+const WITHDRAW: OutId = OutId(0);
+const END: u32 = u32::MAX;
+
+/// Path identifier of the one path sent where the session expects identifiers (RFC 7911).
+const PATH_ID: u32 = 1;
+
+#[derive(Debug)]
+pub(super) struct Batch<P> {
+    items: Vec<(u32, P)>,
+    buckets: Vec<Bucket>,
+    /// Withdrawal bucket by source; numbers left by an earlier batch are told by the bucket.
+    withdrawals: Vec<u32>,
+    last: u32,
+    solo: Vec<Solo<P>>,
+    // Buffers of a flush.
+    order: Vec<u32>,
+    sorted: Vec<P>,
+    buf: Vec<u8>,
+}
+
+#[derive(Copy, Clone, Debug)]
+struct Bucket {
+    out: OutId,
+    /// The recipient to leave out.
+    source: Option<PeerIx>,
+    count: u32,
+    /// Next bucket with the same set and another source.
+    next: u32,
+    /// Where its prefixes go; during the scatter the next free place.
+    at: u32,
+}
+
+#[derive(Copy, Clone, Debug)]
+struct Solo<P> {
+    to: PeerIx,
+    out: OutId,
+    prefix: P,
+}
+
+impl<P: NlriPrefix> Batch<P> {
+    pub(super) fn new() -> Self {
+        Self {
+            items: Vec::new(),
+            buckets: Vec::new(),
+            withdrawals: Vec::new(),
+            last: END,
+            solo: Vec::new(),
+            order: Vec::new(),
+            sorted: Vec::new(),
+            buf: Vec::new(),
+        }
+    }
+
+    /// Announces `prefix` to all recipients but `source`.
+    #[inline]
+    pub(super) fn announce(
+        &mut self,
+        outs: &mut OutTable,
+        out: OutId,
+        source: Option<PeerIx>,
+        prefix: P,
+    ) {
+        let bucket = match self.buckets.get(self.last as usize) {
+            Some(bucket) if bucket.out == out && bucket.source == source => self.last,
+            _ => {
+                let head = &mut outs.entry_mut(out).bucket;
+                // A number left by an earlier batch names a bucket of another set, or none.
+                if self.buckets.get(*head as usize).is_none_or(|bucket| bucket.out != out) {
+                    *head = END;
+                }
+                Self::bucket(&mut self.buckets, head, out, source)
+            }
+        };
+        self.push(bucket, prefix);
+    }
+
+    /// Withdraws `prefix` from all recipients but `source`.
+    #[inline]
+    pub(super) fn withdraw(&mut self, source: Option<PeerIx>, prefix: P) {
+        let by_source = source.map_or(0, |source| source.index() + 1);
+        if self.withdrawals.len() <= by_source {
+            self.withdrawals.resize(by_source + 1, END);
+        }
+        let mut bucket = self.withdrawals[by_source];
+        let found = self.buckets.get(bucket as usize);
+        if found.is_none_or(|found| (found.out, found.source) != (WITHDRAW, source)) {
+            bucket = Self::bucket(&mut self.buckets, &mut { END }, WITHDRAW, source);
+            self.withdrawals[by_source] = bucket;
+        }
+        self.push(bucket, prefix);
+    }
+
+    /// Announces `prefix` to one recipient only.
+    pub(super) fn announce_to(&mut self, to: PeerIx, out: OutId, prefix: P) {
+        self.solo.push(Solo { to, out, prefix });
+    }
+
+    /// Withdraws `prefix` from one recipient only.
+    pub(super) fn withdraw_from(&mut self, to: PeerIx, prefix: P) {
+        self.solo.push(Solo { to, out: WITHDRAW, prefix });
+    }
+
+    #[inline]
+    fn push(&mut self, bucket: u32, prefix: P) {
+        self.last = bucket;
+        self.buckets[bucket as usize].count += 1;
+        self.items.push((bucket, prefix));
+    }
+
+    fn bucket(
+        buckets: &mut Vec<Bucket>,
+        head: &mut u32,
+        out: OutId,
+        source: Option<PeerIx>,
+    ) -> u32 {
+        let mut at = *head;
+        while let Some(bucket) = buckets.get(at as usize) {
+            if bucket.source == source {
+                return at;
+            }
+            at = bucket.next;
+        }
+        let new = u32::try_from(buckets.len()).expect("fewer buckets than rows");
+        buckets.push(Bucket { out, source, count: 0, next: *head, at: 0 });
+        *head = new;
+        new
+    }
+
+    /// Packs everything and hands it to `sink` for `recipients`. The batch is empty afterwards.
+    pub(super) fn flush(
+        &mut self,
+        outs: &OutTable,
+        ctx: &EncodeContext,
+        recipients: &[PeerIx],
+        sink: &mut impl FrameSink,
+    ) {
+        self.flush_shared(outs, ctx, recipients, sink);
+        self.flush_solo(outs, ctx, sink);
+        self.items.clear();
+        self.buckets.clear();
+        self.solo.clear();
+        self.last = END;
+    }
+
+    fn flush_shared(
+        &mut self,
+        outs: &OutTable,
+        ctx: &EncodeContext,
+        recipients: &[PeerIx],
+        sink: &mut impl FrameSink,
+    ) {
+        let Some(&(_, filler)) = self.items.first() else { return };
+        let Self { items, buckets, order, sorted, buf, .. } = self;
+        order.clear();
+        order.extend(0..u32::try_from(buckets.len()).expect("fewer buckets than rows"));
+        order.sort_by_key(|at| {
+            let bucket = &buckets[*at as usize];
+            (bucket.out != WITHDRAW, bucket.source)
+        });
+        let mut at = 0;
+        for ix in &*order {
+            let bucket = &mut buckets[*ix as usize];
+            bucket.at = at;
+            at += bucket.count;
+        }
+        sorted.clear();
+        sorted.resize(items.len(), filler);
+        for (ix, prefix) in &*items {
+            let bucket = &mut buckets[*ix as usize];
+            sorted[bucket.at as usize] = *prefix;
+            bucket.at += 1;
+        }
+        let mut source = None;
+        for ix in &*order {
+            let bucket = &buckets[*ix as usize];
+            if bucket.source != source {
+                send_except(source, buf, recipients, sink);
+                source = bucket.source;
+            }
+            if matches!((recipients, source), ([only], Some(source)) if *only == source) {
+                continue;
+            }
+            let end = bucket.at as usize;
+            let prefixes = &sorted[end - bucket.count as usize..end];
+            for prefixes in prefixes.chunks(PACK_MAX) {
+                pack(outs, ctx, bucket.out, prefixes.iter().copied(), buf);
+                if buf.len() >= FRAME_TARGET {
+                    send_except(source, buf, recipients, sink);
+                }
+            }
+        }
+        send_except(source, buf, recipients, sink);
+    }
+
+    fn flush_solo(&mut self, outs: &OutTable, ctx: &EncodeContext, sink: &mut impl FrameSink) {
+        // The withdrawal bucket has number 0 and so comes first.
+        self.solo.sort_by_key(|solo| (solo.to, solo.out));
+        let Self { solo, buf, .. } = self;
+        for run in solo.chunk_by(|a, b| (a.to, a.out) == (b.to, b.out)) {
+            for run in run.chunks(PACK_MAX) {
+                pack(outs, ctx, run[0].out, run.iter().map(|solo| solo.prefix), buf);
+                send_except(None, buf, &[run[0].to], sink);
+            }
+        }
+    }
+}
+
+fn pack<P: NlriPrefix>(
+    outs: &OutTable,
+    ctx: &EncodeContext,
+    out: OutId,
+    prefixes: impl Iterator<Item = P>,
+    buf: &mut Vec<u8>,
+) {
+    let nlri = prefixes.map(|prefix| (PATH_ID, prefix));
+    if out == WITHDRAW {
+        bgp_wire::pack_withdraw(ctx, nlri, buf);
+    } else {
+        let out = outs.entry(out);
+        bgp_wire::pack_announce(&out.canonical, &out.next_hop, ctx, nlri, buf);
+    }
+}
+
+fn send_except(
+    source: Option<PeerIx>,
+    buf: &mut Vec<u8>,
+    recipients: &[PeerIx],
+    sink: &mut impl FrameSink,
+) {
+    if buf.is_empty() {
+        return;
+    }
+    let frame = Bytes::copy_from_slice(buf);
+    buf.clear();
+    for &to in recipients {
+        if Some(to) != source {
+            sink.push(to, &frame);
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Changing a member's group without disturbing its session.
+//!
+//! **For**: a new policy, next hop address or set of originations for a running session. **Sits**:
+//! part of [`Exports`]. **How it works**: a member alone in its group takes the group along. Otherwise
+//! it moves: into a group that exists already by comparing what it holds with what that group
+//! advertises, entry by entry; else into a new group that starts with a copy of the old entries. In
+//! each case the session is sent the differences only.
+//! **Invariants**: what the member holds is accounted for before and after the move.
+
+use bgp_wire::{V4Prefix, V6Prefix};
+
+use super::{Exports, GroupKey, MemberId, group::Group, outstanding::Outstanding, roster::Place};
+use crate::{GroupIx, PeerIx, Rib, RowId, TableFamily};
+
+impl Exports {
+    /// Changes what a running session is sent to what `key` says. Only differences are sent. The
+    /// families are those of the session and stay, whatever `key` says.
+    pub fn rekey(&mut self, rib: &mut Rib, member: MemberId, key: GroupKey) {
+        let Some(from) = self.group_of(member) else { return };
+        self.moves.retain(|(moving, _)| *moving != member);
+        let group = self.group(from);
+        let key = GroupKey { families: group.core.key.families, ..key.normalized() };
+        if group.core.key == key {
+            return;
+        }
+        let alone = group.roster.members().count() == 1;
+        match self.find(&key) {
+            None if alone => self.group_mut(from).rekey(rib, key),
+            None => {
+                let group = self.offshoot(rib, from, key);
+                let to = self.add(group);
+                self.transfer_state(from, to, member.peer());
+                self.change(rib, from, to, member);
+            }
+            // A group that has not seen all rows yet would seem to withdraw the rest.
+            Some(to) if self.group(to).fresh => self.moves.push((member, key)),
+            Some(to) => {
+                self.compare(rib, from, to, member.peer());
+                self.change(rib, from, to, member);
+            }
+        }
+    }
+
+    /// Tries the moves that had to wait. Returns whether some happened.
+    pub(super) fn retry_moves(&mut self, rib: &mut Rib) -> bool {
+        let waiting = std::mem::take(&mut self.moves);
+        let before = waiting.len();
+        for (member, key) in waiting {
+            self.rekey(rib, member, key);
+        }
+        self.moves.len() < before
+    }
+
+    /// A group of its own key that advertises what `from` does, for the time being.
+    fn offshoot(&self, rib: &mut Rib, from: GroupIx, key: GroupKey) -> Group {
+        let mut group = Group::new(rib, key);
+        let old = &self.group(from).families;
+        group.families.v4.adopt(&old.v4);
+        group.families.v6.adopt(&old.v6);
+        group.fresh = false;
+        group
+    }
+
+    /// Into a copy of the old group: the member lacks there what it lacks here.
+    fn transfer_state(&mut self, from: GroupIx, to: GroupIx, peer: PeerIx) {
+        let old = self.group(from);
+        let lacking = match old.roster.place(peer) {
+            Place::Cohort(at) => Some((
+                old.families.v4.outstanding[usize::from(at)].clone(),
+                old.families.v6.outstanding[usize::from(at)].clone(),
+            )),
+            Place::InSync | Place::Absent => None,
+        };
+        let new = self.group_mut(to);
+        let Some((v4, v6)) = lacking else {
+            new.roster.put(peer, Place::InSync);
+            return;
+        };
+        let cohort = new.new_cohort(true);
+        *new.families.v4.outstanding_mut(cohort) = v4;
+        *new.families.v6.outstanding_mut(cohort) = v6;
+        new.roster.put(peer, Place::Cohort(cohort));
+    }
+
+    /// Into another group: the member lacks what that one advertises and it does not hold.
+    fn compare(&mut self, rib: &Rib, from: GroupIx, to: GroupIx, peer: PeerIx) {
+        let v4 = difference::<V4Prefix>(rib, self.group(from), self.group(to), peer);
+        let v6 = difference::<V6Prefix>(rib, self.group(from), self.group(to), peer);
+        let new = self.group_mut(to);
+        let cohort = new.new_cohort(true);
+        *new.families.v4.outstanding_mut(cohort) = v4;
+        *new.families.v6.outstanding_mut(cohort) = v6;
+        new.roster.put(peer, Place::Cohort(cohort));
+    }
+
+    /// The end of a move: the new group has the member already.
+    fn change(&mut self, rib: &mut Rib, from: GroupIx, to: GroupIx, member: MemberId) {
+        if self.group(from).roster.owes_end_of_rib(member.peer()) {
+            self.group_mut(to).roster.owe_end_of_rib(member.peer());
+        }
+        self.place(member.peer(), Some(to));
+        self.remove_member(rib, from, member.peer());
+    }
+}
+
+fn difference<P: TableFamily>(rib: &Rib, old: &Group, new: &Group, peer: PeerIx) -> Outstanding<P> {
+    let table = rib.table::<P>();
+    let lacking = match old.roster.place(peer) {
+        Place::Cohort(at) => Some(&old.families.of::<P>().outstanding[usize::from(at)]),
+        Place::InSync | Place::Absent => None,
+    };
+    let (old, new) = (old.families.of::<P>(), new.families.of::<P>());
+    let mut outstanding = Outstanding::new();
+    for (row, entry) in new.adj.iter_from(RowId(0)) {
+        let before = old.adj.entry(row);
+        let pending = lacking.is_some_and(|lacking| lacking.is_pending(row));
+        let held = match lacking {
+            Some(lacking) => lacking.holds(row, before, peer),
+            None => before.reaches(peer),
+        };
+        let settled =
+            held && !pending && entry.source != peer && new.same_as(entry.out, old, before.out);
+        if !settled {
+            outstanding.add(row, held);
+        }
+    }
+    for (row, before) in old.adj.iter_from(RowId(0)) {
+        let held = match lacking {
+            Some(lacking) => lacking.holds(row, before, peer),
+            None => before.reaches(peer),
+        };
+        if held && new.adj.entry(row).is_none() {
+            outstanding.owe(table.prefix(row), None);
+        }
+    }
+    for prefix in lacking.iter().flat_map(|lacking| lacking.owed_to(peer)) {
+        // The other group may have looked at the prefix's new row before this one did.
+        match table.row(prefix).filter(|row| !new.adj.entry(*row).is_none()) {
+            Some(row) => outstanding.hold(row),
+            None => outstanding.owe(prefix, None),
+        }
+    }
+    outstanding
+}

@@ -1,0 +1,255 @@
+//! The rules of BGP for sending a best path on: whether, and with which attributes.
+//!
+//! **For**: the memo on a miss, and `explain`. **Sits**: above policy, below everything else of the
+//! exporter. **How it works**: [`decide`] checks scope, well-known communities and the relay rules,
+//! runs policy, then rewrites: what must not leave the AS is stripped, what must be there is added,
+//! the local AS is prepended towards external peers, and a next hop is chosen.
+//!
+//! | | external | internal |
+//! |---|---|---|
+//! | AS_PATH | local AS prepended | untouched |
+//! | LOCAL_PREF | stripped | always there |
+//! | MED | kept if originated here or set by policy | kept |
+//! | next hop | own | kept; own if originated here, asked for, or link-local |
+//! | ORIGINATOR_ID, CLUSTER_LIST | stripped | added when reflected |
+//! | NO_EXPORT and kin | honoured | sent |
+//!
+//! Well-known communities on a route *originated here* speak to the receivers and do not hold the
+//! route back; RFC 1997 binds who receives them.
+//!
+//! **Invariants**: a pure function of its arguments. Policy comes before the local AS is prepended,
+//! so an AS that policy prepends stands behind it.
+//!
+//! **References**: RFC 4271 sections 5.1 and 9.1.3, RFC 1997, RFC 4456 sections 6 to 8, RFC 8950.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use bgp_wire::{AttrBuilder, AttrType, Family, NextHop, Summary, SummaryFlags, attrs};
+
+use super::{ExportScope, GroupKey, NotSent, SessionKind};
+use crate::{
+    PeerKind,
+    policy::{Compiled, NextHopSet, Outcome, PrefixClass, Scratch},
+};
+
+/// A best path as the rules see it.
+#[derive(Copy, Clone, Debug)]
+pub(super) struct Route<'a> {
+    pub(super) canonical: &'a [u8],
+    pub(super) summary: &'a Summary,
+    /// What kind of peer it came from.
+    pub(super) source: PeerKind,
+    /// BGP Identifier of that peer.
+    pub(super) source_id: Ipv4Addr,
+    pub(super) next_hop: NextHop,
+}
+
+/// What the rules say. The attributes to send are left in the caller's buffer.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Send {
+        next_hop: NextHop,
+        by_prefix: bool,
+    },
+    Withhold {
+        reason: NotSent,
+        by_prefix: bool,
+    },
+    /// The class of the prefix is needed.
+    NeedsPrefix,
+}
+
+impl Verdict {
+    fn withhold(reason: NotSent) -> Self {
+        Self::Withhold { reason, by_prefix: false }
+    }
+}
+
+/// Buffers reused between calls.
+#[derive(Debug, Default)]
+pub(super) struct Buffers {
+    pub(super) policy: Scratch,
+    /// The attributes to send.
+    pub(super) out: Vec<u8>,
+    cluster_list: Vec<u8>,
+}
+
+/// Decides about `route` for prefixes of `family` and `class`.
+pub(super) fn decide(
+    key: &GroupKey,
+    policy: &Compiled,
+    family: Family,
+    class: Option<PrefixClass>,
+    route: Route<'_>,
+    buffers: &mut Buffers,
+) -> Verdict {
+    let originated = route.source == PeerKind::Local;
+    if let Err(reason) = may_relay(key, &route) {
+        return Verdict::withhold(reason);
+    }
+    let Buffers { policy: scratch, out, cluster_list } = buffers;
+    let mut by_prefix = false;
+    let mut canonical = route.canonical;
+    let mut med_set = false;
+    let mut chosen = None;
+    if !policy.is_permit_all() {
+        match policy.eval(class, route.canonical, route.summary, key.local_as, scratch) {
+            Outcome::NeedsPrefix => return Verdict::NeedsPrefix,
+            Outcome::Deny { by_prefix } => {
+                return Verdict::Withhold { reason: NotSent::Policy, by_prefix };
+            }
+            Outcome::Permit { edited, med_set: set, next_hop, by_prefix: asked } => {
+                if edited {
+                    canonical = &scratch.canonical;
+                }
+                med_set = set;
+                chosen = next_hop;
+                by_prefix = asked;
+            }
+        }
+    }
+    let Some(next_hop) = next_hop(key, family, &route, chosen) else {
+        return Verdict::Withhold { reason: NotSent::NoNextHop, by_prefix };
+    };
+    out.clear();
+    if key.is_ebgp() {
+        let mut edit = AttrBuilder::edit(canonical);
+        edit.set_local_pref(None);
+        edit.remove(AttrType::ORIGINATOR_ID);
+        edit.remove(AttrType::CLUSTER_LIST);
+        if !originated && !med_set {
+            edit.set_med(None);
+        }
+        edit.prepend(key.local_as, 1);
+        edit.finish(out);
+    } else {
+        let reflected = matches!(route.source, PeerKind::Ibgp { .. });
+        if route.summary.local_pref.is_some()
+            && !reflected
+            && std::ptr::eq(canonical, route.canonical)
+        {
+            out.extend_from_slice(canonical);
+        } else {
+            let summary = Summary::of(canonical);
+            let mut edit = AttrBuilder::edit(canonical);
+            if summary.local_pref.is_none() {
+                edit.set_local_pref(Some(key.default_local_pref));
+            }
+            if reflected {
+                if summary.originator_id.is_none() {
+                    edit.set(AttrType::ORIGINATOR_ID, OPTIONAL, &route.source_id.octets());
+                }
+                cluster_list.clear();
+                cluster_list.extend_from_slice(&key.cluster_id.octets());
+                let before = attrs(canonical).find(|attr| attr.kind == AttrType::CLUSTER_LIST);
+                cluster_list.extend_from_slice(before.map_or(&[], |attr| attr.value));
+                edit.set(AttrType::CLUSTER_LIST, OPTIONAL, cluster_list);
+            }
+            edit.finish(out);
+        }
+    }
+    if !fits(key, family, out, &next_hop) {
+        return Verdict::Withhold { reason: NotSent::TooLarge, by_prefix };
+    }
+    Verdict::Send { next_hop, by_prefix }
+}
+
+/// Flags of an optional non-transitive attribute (RFC 4271 section 4.3).
+const OPTIONAL: u8 = 0x80;
+
+/// The checks before policy.
+fn may_relay(key: &GroupKey, route: &Route<'_>) -> Result<(), NotSent> {
+    let client = match route.source {
+        PeerKind::Local => return Ok(()),
+        _ if key.scope == ExportScope::OriginatedOnly => return Err(NotSent::NotOriginated),
+        PeerKind::Ebgp => None,
+        PeerKind::Ibgp { client } => Some(client),
+    };
+    let flags = route.summary.flags;
+    if flags.contains(SummaryFlags::NO_ADVERTISE) {
+        return Err(NotSent::NoAdvertise);
+    }
+    if key.is_ebgp() {
+        if flags.contains(SummaryFlags::NO_EXPORT) {
+            return Err(NotSent::NoExport);
+        }
+        if flags.contains(SummaryFlags::NO_EXPORT_SUBCONFED) {
+            return Err(NotSent::NoExportSubconfed);
+        }
+    }
+    if key.session == SessionKind::Ibgp && client == Some(false) {
+        return Err(NotSent::NotReflected);
+    }
+    Ok(())
+}
+
+/// The next hop to send, `None` if there is none of a form the session can carry.
+fn next_hop(
+    key: &GroupKey,
+    family: Family,
+    route: &Route<'_>,
+    chosen: Option<NextHopSet>,
+) -> Option<NextHop> {
+    let keep = !key.is_ebgp() && !key.next_hop_self && route.source != PeerKind::Local;
+    let wanted = match chosen {
+        Some(NextHopSet::Address(IpAddr::V4(addr))) => Some(NextHop::V4(addr)),
+        Some(NextHopSet::Address(IpAddr::V6(addr))) => Some(NextHop::V6(addr)),
+        Some(NextHopSet::Own) => None,
+        // A link-local address means nothing on another link (RFC 2545 section 3).
+        None if keep => match route.next_hop {
+            NextHop::V4(_) => Some(route.next_hop),
+            NextHop::V6(global) | NextHop::V6WithLinkLocal { global, .. } => {
+                (!global.is_unicast_link_local()).then_some(NextHop::V6(global))
+            }
+        },
+        None => None,
+    };
+    let next_hop = wanted.or_else(|| own_next_hop(key, family))?;
+    match (family, next_hop) {
+        (Family::IPV4_UNICAST, NextHop::V4(_)) => Some(next_hop),
+        (Family::IPV4_UNICAST, _) => key.ext_next_hop_v4.then_some(next_hop),
+        (_, NextHop::V4(_)) => None,
+        _ => Some(next_hop),
+    }
+}
+
+fn own_next_hop(key: &GroupKey, family: Family) -> Option<NextHop> {
+    if family == Family::IPV4_UNICAST
+        && let Some(addr) = key.next_hop_v4
+    {
+        return Some(NextHop::V4(addr));
+    }
+    own_v6(key.next_hop_v6, key.link_local)
+}
+
+fn own_v6(global: Option<Ipv6Addr>, link_local: Option<Ipv6Addr>) -> Option<NextHop> {
+    match (global, link_local) {
+        (Some(global), Some(link_local)) if global != link_local => {
+            Some(NextHop::V6WithLinkLocal { global, link_local })
+        }
+        (Some(only), _) | (None, Some(only)) => Some(NextHop::V6(only)),
+        (None, None) => None,
+    }
+}
+
+/// A message with these attributes has room for at least one prefix (RFC 4271 section 9.2: what
+/// cannot be sent must not be advertised, and the peer must not keep an older version).
+fn fits(key: &GroupKey, family: Family, canonical: &[u8], next_hop: &NextHop) -> bool {
+    const UPDATE_MIN: usize = 23;
+    // NEXT_HOP, or MP_REACH_NLRI with extended length, AFI, SAFI, lengths and the longest next hop.
+    let next_hop = match next_hop {
+        NextHop::V4(_) => 7,
+        _ => 4 + 2 + 1 + 1 + 32 + 1,
+    };
+    let nlri = 4 + 1 + if family == Family::IPV4_UNICAST { 4 } else { 16 };
+    // To a two-octet peer AS_PATH and AGGREGATOR may go twice, whole and abridged (RFC 6793).
+    let doubled = if key.as4 { 0 } else { doubled_len(canonical) };
+    UPDATE_MIN + canonical.len() + doubled + next_hop + nlri <= key.max_len
+}
+
+fn doubled_len(canonical: &[u8]) -> usize {
+    attrs(canonical)
+        .filter(|attr| matches!(attr.kind, AttrType::AS_PATH | AttrType::AGGREGATOR))
+        .map(|attr| attr.value.len() + 4)
+        .sum()
+}

@@ -1,0 +1,151 @@
+//! The oracle: for one peer and one prefix, what it should hold, computed the slow and obvious way.
+
+use std::collections::BTreeMap;
+
+use bgp_wire::{Asn, Community, Family, NextHop, Prefix, attrs};
+
+use super::{CLUSTER, OWN_V4, OWN_V6, World};
+use crate::{
+    PeerIx, PeerKind, TableFamily,
+    export::{ExportScope, GroupKey, SessionKind},
+    policy::{Action, Chain, Disposition, Match, Set},
+};
+
+/// Attribute values by type.
+pub(super) type Values = BTreeMap<u8, Vec<u8>>;
+
+pub(super) fn values(canonical: &[u8]) -> Values {
+    attrs(canonical).map(|attr| (attr.kind.0, attr.value.to_vec())).collect()
+}
+
+/// What `peer` should hold for `prefix` as a member with `key`.
+pub(super) fn expected<P: TableFamily>(
+    world: &World,
+    key: &GroupKey,
+    peer: PeerIx,
+    prefix: P,
+) -> Option<(Values, NextHop)> {
+    let rib = &world.rib;
+    let row = rib.row(prefix)?;
+    let mut path = *rib.best::<P>(row)?;
+    let mut source = rib.peers().info(path.peer);
+    if source.kind == PeerKind::Local {
+        let meant = |id: u32| id == 0 || key.originations.contains(&id);
+        if !meant(path.path_id) {
+            let others = rib.paths::<P>(row).filter(|p| p.peer == world.local && meant(p.path_id));
+            path = *others.min_by_key(|p| p.path_id)?;
+        }
+    }
+    if path.peer == peer {
+        return None;
+    }
+    source = rib.peers().info(path.peer);
+    let originated = source.kind == PeerKind::Local;
+    let ebgp = key.session == SessionKind::Ebgp;
+    let mut out = values(rib.attrs.bytes(path.attr));
+    if !originated {
+        if key.scope == ExportScope::OriginatedOnly {
+            return None;
+        }
+        let communities = list(&out);
+        if communities.contains(&Community::NO_ADVERTISE.0)
+            || (ebgp && communities.contains(&Community::NO_EXPORT.0))
+        {
+            return None;
+        }
+        if source.kind == (PeerKind::Ibgp { client: false }) && key.session == SessionKind::Ibgp {
+            return None;
+        }
+    }
+    let med_set = policy(&key.policy, P::FAMILY, prefix.into(), key.local_as, &mut out)?;
+    let v4 = P::FAMILY == Family::IPV4_UNICAST;
+    let own = if v4 { NextHop::V4(OWN_V4) } else { NextHop::V6(OWN_V6) };
+    let mut next_hop = own;
+    if ebgp {
+        for kind in [5, 9, 10] {
+            out.remove(&kind);
+        }
+        if !originated && !med_set {
+            out.remove(&4);
+        }
+        prepend(&mut out, key.local_as, 1);
+    } else {
+        out.entry(5).or_insert_with(|| 100u32.to_be_bytes().to_vec());
+        if !originated && !key.next_hop_self {
+            next_hop = rib.next_hops.key(path.next_hop).next_hop;
+        }
+        if matches!(source.kind, PeerKind::Ibgp { .. }) {
+            out.entry(9).or_insert_with(|| source.router_id.octets().to_vec());
+            let clusters = out.entry(10).or_default();
+            clusters.splice(0..0, CLUSTER.octets());
+        }
+    }
+    Some((out, next_hop))
+}
+
+/// `None` if denied, else whether MED was set.
+fn policy(
+    chain: &Chain,
+    family: Family,
+    prefix: Prefix,
+    local_as: Asn,
+    out: &mut Values,
+) -> Option<bool> {
+    let mut med_set = false;
+    for stage in chain.stages() {
+        let holds = |condition: &Match, out: &Values| match condition {
+            Match::Any => true,
+            Match::Family(wanted) => *wanted == family,
+            Match::PrefixIn(ranges) => ranges.iter().any(|range| match (range.prefix(), prefix) {
+                (Prefix::V4(wide), Prefix::V4(p)) => {
+                    wide.covers(&p) && (range.ge()..=range.le()).contains(&p.len())
+                }
+                _ => false,
+            }),
+            Match::AnyCommunity(wanted) => wanted.iter().any(|c| list(out).contains(&c.0)),
+            Match::Med(wanted) => out.get(&4) == Some(&wanted.to_be_bytes().to_vec()),
+            other => panic!("the oracle does not know {other:?}"),
+        };
+        let term = stage.terms.iter().find(|t| t.matches.iter().all(|m| holds(m, out)));
+        let sets = match term.map(|term| &term.action) {
+            Some(Action::Deny) => return None,
+            Some(Action::Permit(sets)) => sets.as_slice(),
+            None if stage.default == Disposition::Deny => return None,
+            None => &[],
+        };
+        for set in sets {
+            match set {
+                Set::Med(Some(med)) => {
+                    out.insert(4, med.to_be_bytes().to_vec());
+                    med_set = true;
+                }
+                Set::CommunitiesAdd(more) => {
+                    let mut all = list(out);
+                    all.extend(more.iter().map(|c| c.0).filter(|c| !list(out).contains(c)));
+                    out.insert(8, all.iter().flat_map(|c| c.to_be_bytes()).collect());
+                }
+                Set::Prepend { asn: None, count } => prepend(out, local_as, *count),
+                other => panic!("the oracle does not know {other:?}"),
+            }
+        }
+    }
+    Some(med_set)
+}
+
+fn list(out: &Values) -> Vec<u32> {
+    let raw = out.get(&8).map_or(&[][..], |value| value);
+    raw.chunks(4).map(|c| u32::from_be_bytes(c.try_into().unwrap())).collect()
+}
+
+/// Paths here are short: at most one sequence.
+fn prepend(out: &mut Values, asn: Asn, count: u8) {
+    let path = out.get_mut(&2).unwrap();
+    if path.is_empty() {
+        path.extend([2, 0]);
+    }
+    assert_eq!(path[0], 2, "only sequences");
+    path[1] += count;
+    for _ in 0..count {
+        path.splice(2..2, asn.0.to_be_bytes());
+    }
+}

@@ -1,0 +1,303 @@
+//! Grouped export equals a naive exporter per peer, under random operations.
+
+use bgp_wire::{Community, Prefix};
+use proptest::prelude::*;
+
+use super::{
+    World, attrs, key, marking,
+    naive::{self, Values},
+    plain, refusing, v4, v6,
+};
+use crate::{
+    PeerIx, PeerKind, TableFamily,
+    export::{ExportScope, GroupKey, MemberId, SessionKind},
+    policy::Chain,
+};
+
+const PEERS: usize = 6;
+const PREFIXES: u8 = 10;
+
+#[derive(Clone, Debug)]
+enum Op {
+    /// Peer (0 to `PEERS`, the last being the router itself), prefix, attribute set.
+    Announce(usize, u8, usize),
+    Withdraw(usize, u8),
+    /// Originates for an origination set.
+    Originate(u32, u8, usize),
+    Unoriginate(u32, u8),
+    Down(usize),
+    Join(usize, usize),
+    Leave(usize),
+    Slow(usize, bool),
+    Refresh(usize, bool),
+    Rekey(usize, usize),
+    SetPolicy(usize, usize),
+    Pump(usize),
+    Sweep(usize),
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let peer = 0..PEERS;
+    let prefix = 0..PREFIXES;
+    prop_oneof![
+        8 => (0..=PEERS, prefix.clone(), 0..6usize).prop_map(|(p, n, a)| Op::Announce(p, n, a)),
+        4 => (0..=PEERS, prefix.clone()).prop_map(|(p, n)| Op::Withdraw(p, n)),
+        2 => (1..3u32, prefix.clone(), 0..6usize).prop_map(|(s, n, a)| Op::Originate(s, n, a)),
+        1 => (1..3u32, prefix).prop_map(|(s, n)| Op::Unoriginate(s, n)),
+        1 => peer.clone().prop_map(Op::Down),
+        4 => (peer.clone(), 0..5usize).prop_map(|(p, k)| Op::Join(p, k)),
+        1 => peer.clone().prop_map(Op::Leave),
+        3 => (peer.clone(), any::<bool>()).prop_map(|(p, slow)| Op::Slow(p, slow)),
+        1 => (peer.clone(), any::<bool>()).prop_map(|(p, v4)| Op::Refresh(p, v4)),
+        2 => (peer.clone(), 0..5usize).prop_map(|(p, k)| Op::Rekey(p, k)),
+        1 => (peer, 0..3usize).prop_map(|(p, k)| Op::SetPolicy(p, k)),
+        6 => (1..12usize).prop_map(Op::Pump),
+        1 => (1..12usize).prop_map(Op::Sweep),
+    ]
+}
+
+fn kind(slot: usize) -> PeerKind {
+    match slot {
+        0..3 => PeerKind::Ebgp,
+        3 => PeerKind::Ibgp { client: false },
+        4 => PeerKind::Ibgp { client: true },
+        _ => PeerKind::Ibgp { client: true },
+    }
+}
+
+fn policies(at: usize) -> Chain {
+    match at {
+        0 => Chain::permit_all(),
+        1 => marking(),
+        _ => refusing(),
+    }
+}
+
+fn variant(slot: usize, at: usize) -> GroupKey {
+    let session = match kind(slot) {
+        PeerKind::Ibgp { client: true } => SessionKind::IbgpClient,
+        PeerKind::Ibgp { client: false } => SessionKind::Ibgp,
+        PeerKind::Ebgp | PeerKind::Local => SessionKind::Ebgp,
+    };
+    let base = key(session);
+    match at {
+        0..3 => GroupKey { policy: policies(at).into(), ..base },
+        3 => GroupKey { originations: [2].into_iter().collect(), next_hop_self: true, ..base },
+        _ => GroupKey {
+            originations: [1, 2].into_iter().collect(),
+            scope: ExportScope::OriginatedOnly,
+            ..base
+        },
+    }
+}
+
+fn set(at: usize) -> Vec<u8> {
+    match at {
+        0 => plain(&[65001, 65010]),
+        1 => attrs(&[65001], |b| {
+            b.set_med(Some(30)).set_communities(&[Community::NO_EXPORT]);
+        }),
+        2 => attrs(&[65001], |b| {
+            b.set_communities(&[Community::new(65000, 666), Community::new(1, 1)]);
+        }),
+        3 => attrs(&[65002], |b| {
+            b.set_communities(&[Community::NO_ADVERTISE]);
+        }),
+        4 => attrs(&[], |b| {
+            b.set_local_pref(Some(200)).set_med(Some(9));
+        }),
+        _ => plain(&[65001]),
+    }
+}
+
+/// The sessions of a run: what the test knows of each.
+struct Run {
+    world: World,
+    peers: [PeerIx; PEERS],
+    keys: [Option<GroupKey>; PEERS],
+}
+
+impl Run {
+    fn new() -> Self {
+        let mut world = World::new();
+        let peers = std::array::from_fn(|slot| world.peer(kind(slot)));
+        Self { world, peers, keys: Default::default() }
+    }
+
+    fn source(&self, slot: usize) -> PeerIx {
+        self.peers.get(slot).copied().unwrap_or(self.world.local)
+    }
+
+    fn each_family(&mut self, number: u8, with: impl Fn(&mut World, bool)) {
+        with(&mut self.world, number.is_multiple_of(2));
+    }
+
+    fn apply(&mut self, op: &Op) {
+        match *op {
+            Op::Announce(slot, n, at) => {
+                let from = self.source(slot);
+                self.each_family(n, |world, four| match four {
+                    true => world.announce(from, v4(n), &set(at)),
+                    false => world.announce(from, v6(n), &set(at)),
+                });
+            }
+            Op::Withdraw(slot, n) => self.withdraw(self.source(slot), 0, n),
+            Op::Originate(id, n, at) => {
+                let from = self.world.local;
+                self.each_family(n, |world, four| match four {
+                    true => world.announce_as(from, id, v4(n), &set(at)),
+                    false => world.announce_as(from, id, v6(n), &set(at)),
+                });
+            }
+            Op::Unoriginate(id, n) => self.withdraw(self.world.local, id, n),
+            Op::Down(slot) => {
+                self.leave(slot);
+                self.world.rib.peer_down(self.peers[slot]);
+                self.peers[slot] = self.world.peer(kind(slot));
+            }
+            Op::Join(slot, at) => {
+                self.leave(slot);
+                self.world.sink.held.remove(&self.peers[slot]);
+                let key = variant(slot, at);
+                self.world.join(self.peers[slot], key.clone());
+                self.keys[slot] = Some(key);
+            }
+            Op::Leave(slot) => self.leave(slot),
+            Op::Slow(slot, slow) => {
+                let peer = self.peers[slot];
+                self.world.sink.slow.retain(|other| *other != peer);
+                if slow {
+                    self.world.sink.slow.push(peer);
+                }
+            }
+            Op::Refresh(slot, four) => {
+                let family = if four {
+                    bgp_wire::Family::IPV4_UNICAST
+                } else {
+                    bgp_wire::Family::IPV6_UNICAST
+                };
+                self.world.exports.refresh(MemberId(self.peers[slot]), family);
+            }
+            Op::Rekey(slot, at) => {
+                if self.keys[slot].is_some() {
+                    let key = variant(slot, at);
+                    let member = MemberId(self.peers[slot]);
+                    self.world.exports.rekey(&mut self.world.rib, member, key.clone());
+                    self.keys[slot] = Some(key);
+                }
+            }
+            Op::SetPolicy(slot, at) => self.set_policy(slot, at),
+            Op::Pump(budget) => {
+                let World { rib, exports, sink, .. } = &mut self.world;
+                exports.pump(rib, sink, budget);
+            }
+            Op::Sweep(budget) => {
+                self.world.rib.sweep(budget);
+            }
+        }
+    }
+
+    fn withdraw(&mut self, from: PeerIx, id: u32, n: u8) {
+        self.each_family(n, |world, four| match four {
+            true => world.withdraw(from, id, v4(n)),
+            false => world.withdraw(from, id, v6(n)),
+        });
+    }
+
+    fn leave(&mut self, slot: usize) {
+        self.keys[slot] = None;
+        self.world.exports.leave(&mut self.world.rib, MemberId(self.peers[slot]));
+        self.world.sink.held.remove(&self.peers[slot]);
+    }
+
+    /// For everybody in the group of `slot`, whatever key the test had in mind for them.
+    fn set_policy(&mut self, slot: usize, at: usize) {
+        let World { rib, exports, .. } = &mut self.world;
+        let Some(group) = exports.group_of(MemberId(self.peers[slot])) else { return };
+        let policy = std::sync::Arc::new(policies(at));
+        for (peer, key) in self.peers.iter().zip(&mut self.keys) {
+            let leaving = exports.moves.iter().any(|(member, _)| member.peer() == *peer);
+            if exports.group_of(MemberId(*peer)) == Some(group) && !leaving {
+                let old = exports.key(group).unwrap().clone();
+                *key = Some(GroupKey { policy: policy.clone(), ..old });
+            }
+        }
+        exports.set_policy(rib, group, policy);
+    }
+
+    /// Lets everything come to rest and compares.
+    fn check(&mut self) {
+        self.world.sink.slow.clear();
+        self.world.pump();
+        for (peer, key) in self.peers.iter().zip(&self.keys) {
+            let Some(key) = key else {
+                assert_eq!(self.world.exports.group_of(MemberId(*peer)), None);
+                continue;
+            };
+            let held = self.world.held(*peer);
+            let mut expected = Expected::new();
+            for n in 0..PREFIXES {
+                if n.is_multiple_of(2) {
+                    self.expect(&mut expected, key, *peer, v4(n));
+                } else {
+                    self.expect(&mut expected, key, *peer, v6(n));
+                }
+            }
+            assert_eq!(held.routes, expected, "what {peer:?} holds, with {key:?}");
+            assert_eq!(held.end_of_rib.len(), 2, "one End-of-RIB a family");
+            self.check_views(*peer, expected.len());
+        }
+    }
+
+    fn expect<P: TableFamily>(&self, into: &mut Expected, key: &GroupKey, peer: PeerIx, prefix: P) {
+        let expected = naive::expected(&self.world, key, peer, prefix);
+        let verdict = self.world.exports.explain(&self.world.rib, prefix, peer);
+        assert_eq!(verdict.withheld.is_none(), expected.is_some(), "{prefix}: {verdict:?}");
+        assert!(!verdict.pending, "{prefix}: {verdict:?}");
+        if let Some(expected) = expected {
+            into.insert(prefix.into(), expected);
+        }
+    }
+
+    fn check_views(&self, peer: PeerIx, expected: usize) {
+        let World { rib, exports, .. } = &self.world;
+        let member = MemberId(peer);
+        let families = [bgp_wire::Family::IPV4_UNICAST, bgp_wire::Family::IPV6_UNICAST];
+        let counted: u32 =
+            families.iter().map(|family| exports.advertised_count(member, *family)).sum();
+        assert_eq!(counted as usize, expected);
+        let start = crate::RowId(0);
+        let v4 = exports.adj_rib_out::<bgp_wire::V4Prefix>(rib, member, start, 1000).routes.len();
+        let v6 = exports.adj_rib_out::<bgp_wire::V6Prefix>(rib, member, start, 1000).routes.len();
+        assert_eq!(v4 + v6, expected);
+    }
+}
+
+type Expected = std::collections::BTreeMap<Prefix, (Values, bgp_wire::NextHop)>;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn grouped_export_equals_naive_export(ops in prop::collection::vec(op(), 1..120)) {
+        let mut run = Run::new();
+        for (at, op) in ops.iter().enumerate() {
+            run.apply(op);
+            if at % 40 == 39 {
+                let slow = run.world.sink.slow.clone();
+                run.check();
+                run.world.sink.slow = slow;
+            }
+        }
+        run.check();
+        // Nothing is held in the tables once everybody has left.
+        for slot in 0..PEERS {
+            run.leave(slot);
+            run.world.rib.peer_down(run.peers[slot]);
+        }
+        run.world.rib.peer_down(run.world.local);
+        run.world.pump();
+        prop_assert_eq!(run.world.rib.attrs.len(), 0);
+        prop_assert_eq!(run.world.rib.next_hops.len(), 0);
+    }
+}
