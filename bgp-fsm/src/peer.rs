@@ -382,3 +382,6 @@ impl Peer {
         std::iter::once(&mut self.dialer).chain(self.incoming.as_mut())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -177,9 +177,12 @@ impl Context<'_> {
         State::Idle(Idle)
     }
 
-    /// Starts an attempt to connect.
+    /// Starts an attempt to connect; a passive peer only listens.
     pub(crate) fn dial(&mut self) -> State {
         self.timers.clear_all();
+        if self.cfg.passive {
+            return State::Active(Active::Listening);
+        }
         self.arm_connect_retry();
         self.out.push(Effect::Connect);
         State::Connect(Connect::Dialing)

@@ -6,7 +6,7 @@
 //!
 //! References: RFC 4271 section 8.2.2, "Idle state".
 
-use super::{Active, Context, State};
+use super::{Context, State};
 use crate::event::Input;
 use crate::timers::Timer;
 
@@ -17,14 +17,7 @@ pub struct Idle;
 impl Idle {
     pub(crate) fn on(self, input: Input<'_>, cx: &mut Context<'_>) -> State {
         match input {
-            Input::Start | Input::Expired(Timer::IdleHold) => {
-                if cx.cfg.passive {
-                    cx.timers.clear_all();
-                    State::Active(Active::Listening)
-                } else {
-                    cx.dial()
-                }
-            }
+            Input::Start | Input::Expired(Timer::IdleHold) => cx.dial(),
             Input::Stop(_) => {
                 cx.timers.clear_all();
                 State::Idle(self)

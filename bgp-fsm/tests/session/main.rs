@@ -1,0 +1,8 @@
+//! The session runner over TCP on loopback, against a peer that is played by the test.
+#![allow(clippy::unwrap_used, reason = "a helper of tests fails like a test")]
+
+mod collision;
+mod handshake;
+mod lifecycle;
+mod script;
+mod writing;
