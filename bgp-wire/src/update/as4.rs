@@ -22,7 +22,7 @@ use crate::{
 
 /// Appends the four-octet path that `as_path` (two-octet) and AS4_PATH describe together.
 pub(super) fn merge(as_path: &[u8], as4_path: Option<&[u8]>, out: &mut Vec<u8>) {
-    let mut path = PathWriter { out, open: None };
+    let mut path = PathWriter { out, last: None };
     let old_len: usize = narrow_segments(as_path).map(|(kind, n)| path_len(kind, n.len())).sum();
     let as4 = AsPath::new(as4_path.unwrap_or_default());
     let new_len = as4.len();
@@ -37,12 +37,15 @@ pub(super) fn merge(as_path: &[u8], as4_path: Option<&[u8]>, out: &mut Vec<u8>) 
         }
         let taken =
             if kind == SegmentType::SEQUENCE { numbers.len().min(lead) } else { numbers.len() };
-        path.put(kind, numbers.iter().take(taken).map(|n| Asn::from(u16::from_be_bytes(*n))));
+        let numbers = numbers.iter().take(taken).map(|n| Asn::from(u16::from_be_bytes(*n)));
+        path.put(kind, numbers, false);
         lead = lead.saturating_sub(path_len(kind, taken));
     }
     // Confederation segments must not be in AS4_PATH; they are dropped.
+    let mut join = true;
     for segment in as4.segments().filter(|s| is_plain(s.kind)) {
-        path.put(segment.kind, segment.asns());
+        path.put(segment.kind, segment.asns(), join);
+        join = false;
     }
 }
 
@@ -95,30 +98,25 @@ fn narrow_segments(path: &[u8]) -> impl Iterator<Item = (SegmentType, &[[u8; 2]]
     })
 }
 
-/// Writes segments; a sequence behind a sequence goes into the same segment while there is room, so
-/// that a path cut and joined is again the path it was.
+/// Writes segments.
 struct PathWriter<'o> {
     out: &'o mut Vec<u8>,
     /// Where the last segment's count octet is, and the count, if it is a sequence.
-    open: Option<(usize, u8)>,
+    last: Option<(usize, u8)>,
 }
 
 impl PathWriter<'_> {
-    fn put(&mut self, kind: SegmentType, numbers: impl ExactSizeIterator<Item = Asn>) {
-        if kind != SegmentType::SEQUENCE {
-            self.open = None;
-        }
-        let (at, mut count) = match self.open {
-            Some((at, count))
-                if usize::from(count).saturating_add(numbers.len()) <= MAX_SEGMENT =>
-            {
-                (at, count)
-            }
-            _ => {
-                self.out.extend_from_slice(&[kind.0, 0]);
-                (self.out.len().saturating_sub(1), 0)
-            }
-        };
+    /// Appends a segment. With `join` a sequence goes into the sequence before it if there is room,
+    /// so that a path cut in two and put together is again the path it was.
+    fn put(&mut self, kind: SegmentType, numbers: impl ExactSizeIterator<Item = Asn>, join: bool) {
+        let joined = self.last.filter(|(_, count)| {
+            join && kind == SegmentType::SEQUENCE
+                && usize::from(*count).saturating_add(numbers.len()) <= MAX_SEGMENT
+        });
+        let (at, mut count) = joined.unwrap_or_else(|| {
+            self.out.extend_from_slice(&[kind.0, 0]);
+            (self.out.len().saturating_sub(1), 0)
+        });
         for asn in numbers {
             self.out.extend_from_slice(&asn.0.to_be_bytes());
             count = count.saturating_add(1);
@@ -126,7 +124,7 @@ impl PathWriter<'_> {
         if let Some(octet) = self.out.get_mut(at) {
             *octet = count;
         }
-        self.open = (kind == SegmentType::SEQUENCE).then_some((at, count));
+        self.last = (kind == SegmentType::SEQUENCE).then_some((at, count));
     }
 }
 

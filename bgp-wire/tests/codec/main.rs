@@ -1,0 +1,8 @@
+//! Tests of the codec through its public interface.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod arb;
+mod mutations;
+mod pack;
+mod rfc7606;
+mod roundtrip;
