@@ -1,3 +1,5 @@
+//! One test per rule of the OPEN.
+
 use std::num::NonZeroU16;
 
 use super::*;

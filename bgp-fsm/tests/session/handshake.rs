@@ -1,10 +1,12 @@
 //! Coming up, reading, and what is answered to bytes that are no BGP.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use bgp_fsm::session::{Direction, SocketSetup};
 use bgp_fsm::{ConnId, DownReason, StateName};
-use bgp_wire::{Asn, Family, FamilySet, KEEPALIVE, MessageType, Notification, Open, RouteRefresh};
+use bgp_wire::{
+    Asn, Capability, Family, FamilySet, KEEPALIVE, MessageType, Notification, Open, RouteRefresh,
+};
 use tokio::net::TcpListener;
 
 use crate::script::{
@@ -212,4 +214,42 @@ async fn the_setup_hook_sees_every_socket_and_can_refuse() {
     let (handle, _log) = start(cfg);
     let snapshot = snapshot_until(&handle, |s| s.last_error.is_some()).await;
     assert!(snapshot.last_error.unwrap().text.contains("no key"));
+}
+
+#[tokio::test]
+async fn rfc8654_long_messages_are_taken_only_when_both_sides_offered_them() {
+    for offered in [false, true] {
+        let (listener, addr) = listener().await;
+        let mut cfg = config(addr);
+        cfg.peer.extended_message = true;
+        let (_handle, log) = start(cfg);
+        let mut script = Script::accept(&listener).await;
+        let mut theirs = open(90);
+        theirs.capabilities.extend(offered.then_some(Capability::ExtendedMessage));
+        script.handshake(&theirs).await;
+        log.up(1).await;
+        let long = update(1, 65535);
+        if offered {
+            script.send(&long).await;
+            log.until(|seen| (seen.bursts.concat() == long).then_some(())).await;
+        } else {
+            script.send(&long[..4000]).await;
+            let refusal = Notification::with_data(1, 2, vec![0xff, 0xff]);
+            assert_eq!(script.expect_notification().await, refusal);
+        }
+    }
+}
+
+#[tokio::test]
+async fn works_over_ipv6() {
+    let listener = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let mut cfg = config(addr);
+    cfg.ttl = Some(255);
+    cfg.local = Some((Ipv6Addr::LOCALHOST, 0).into());
+    let (handle, log) = start(cfg);
+    let mut script = Script::accept(&listener).await;
+    script.handshake(&open(90)).await;
+    log.up(1).await;
+    assert_eq!(handle.snapshot().remote, addr);
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bgp_fsm::{DownReason, HoldTime, StateName, StopReason};
 use bgp_wire::notification::cease;
-use bgp_wire::{KEEPALIVE, MessageType, Notification};
+use bgp_wire::{Family, KEEPALIVE, MessageType, Notification};
 
 use crate::script::{Script, config, established, listener, open, snapshot_until, start, update};
 
@@ -178,4 +178,53 @@ async fn reset_and_fail_end_the_session_and_it_returns() {
     let mut again = Script::accept(&listener).await;
     again.handshake(&open(90)).await;
     log.up(3).await;
+}
+
+#[tokio::test]
+async fn a_held_peer_stays_down_until_it_is_started() {
+    let (listener, addr) = listener().await;
+    let (handle, log) = start(config(addr));
+    let mut script = Script::accept(&listener).await;
+    script.handshake(&open(90)).await;
+    log.up(1).await;
+
+    let reason = StopReason::MaximumPrefixes { family: Family::IPV4_UNICAST, bound: 100 };
+    handle.hold(reason.clone()).await.unwrap();
+    assert_eq!(script.expect_notification().await, reason.cease());
+    let snapshot = snapshot_until(&handle, |s| s.state == StateName::Idle).await;
+    assert!(!snapshot.is_running);
+    let mut refused = Script::connect(&handle).await;
+    assert_eq!(refused.expect_notification().await, Notification::cease(cease::REJECTED));
+
+    handle.start().await.unwrap();
+    let mut again = Script::accept(&listener).await;
+    again.handshake(&open(90)).await;
+    log.up(2).await;
+}
+
+#[tokio::test]
+async fn a_lost_link_ends_the_session_without_waiting_for_the_hold_time() {
+    let (listener, addr) = listener().await;
+    let (handle, log) = start(config(addr));
+    let mut script = Script::accept(&listener).await;
+    script.handshake(&open(90)).await;
+    log.up(1).await;
+    handle.link_down("interface eth9 is down".into()).await.unwrap();
+    let reason = log.down().await;
+    assert_eq!(reason.name(), "TransportFailed");
+    assert!(reason.to_string().contains("eth9"), "{reason}");
+    let mut again = Script::accept(&listener).await;
+    again.handshake(&open(90)).await;
+    log.up(2).await;
+}
+
+#[tokio::test]
+async fn a_second_stop_returns_at_once() {
+    let (handle, log, mut script) = established(90).await;
+    let stop = handle.stop(StopReason::PeerDeconfigured);
+    let (notification, ()) = tokio::join!(script.expect_notification(), stop);
+    assert_eq!(notification, Notification::cease(cease::DECONFIGURED));
+    handle.stop(StopReason::OutOfResources).await;
+    assert!(handle.reset(StopReason::BfdDown).await.is_err());
+    log.with(|seen| assert_eq!(seen.downs.len(), 1));
 }
