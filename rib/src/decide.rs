@@ -22,7 +22,7 @@
 //!
 //! References: RFC 4271 sections 9.1.1 and 9.1.2.2, RFC 4456 section 9, RFC 5004.
 
-use std::cmp::{Ordering, Reverse};
+use std::cmp::Ordering;
 
 use bgp_wire::attr::{self, AttrType};
 
@@ -156,7 +156,7 @@ pub(crate) struct Candidate {
     /// It was the best path before.
     incumbent: bool,
     attr: AttrId,
-    rank: u64,
+    pub(crate) rank: u64,
     med: u32,
     neighbor_as: u32,
     near: u64,
@@ -165,14 +165,6 @@ pub(crate) struct Candidate {
     ifindex: u32,
     path_id: u32,
     peer: PeerIx,
-}
-
-impl Candidate {
-    /// Sorts the path which would take over first to the front.
-    pub(crate) fn takeover_order(&self) -> impl Ord + use<> {
-        let Self { rank, med, near, identity, addr, ifindex, path_id, peer, .. } = *self;
-        (Reverse((rank, near, identity)), med, addr, ifindex, path_id, peer)
-    }
 }
 
 const LOCAL: u64 = 1 << 63;
@@ -274,9 +266,14 @@ impl Judge<'_> {
                 set.push(self.candidate(slot, path, rank));
             }
         }
-        if set.len() < 2 {
-            return;
+        if set.len() > 1 {
+            self.narrow(set);
+            self.limit(set);
         }
+    }
+
+    /// From paths of equal rank leave those equal up to the IGP metric, the best one first.
+    pub(crate) fn narrow(&self, set: &mut Vec<Candidate>) {
         let winner = if self.config.deterministic_med || self.config.always_compare_med {
             self.drop_higher_med(set);
             let near = set.iter().map(|c| c.near).max().unwrap_or_default();
@@ -291,7 +288,6 @@ impl Judge<'_> {
             set.iter().position(again).expect("the best path is as good as itself")
         };
         set.swap(0, winner);
-        self.limit(set);
     }
 
     /// Whether a path with `med` of `neighbor_as` loses the MED step against `other`.

@@ -2,14 +2,14 @@
 //!
 //! **How it works.** Nothing is recorded while deciding. On demand the candidates of one row are made again
 //! from the same integers the decision compared ([`decide`](crate::decide)), and the first one in which
-//! a path differs from the best one names the step it lost at.
+//! a path differs from the best one names the step it lost at. What would be best without the best path is
+//! decided in the same way, so paths are listed in the order in which they would follow.
 //!
 //! References: RFC 4271 section 9.1.2.2.
 
-use std::cmp::Reverse;
-
 use crate::{
-    NextHopKey, Path, PathFlags, PeerInfo, Reason, Resolution, Rib, RowId, decide::Candidate,
+    NextHopKey, Path, PathFlags, PeerInfo, Reason, Resolution, Rib, RowId,
+    decide::{Candidate, Judge},
     table::TableFamily,
 };
 
@@ -20,8 +20,8 @@ pub struct Explanation<P> {
     pub prefix: P,
     /// Its row.
     pub row: RowId,
-    /// Every path, the best one first, then in the order they would take over, ineligible ones
-    /// last.
+    /// Every path, the best one first, then in the order in which they would be best if those
+    /// before them were withdrawn, ineligible ones last.
     pub candidates: Vec<ExplainedPath>,
     /// The step which told the best path from the next one; `None` if it was the only one.
     pub decided_by: Option<Reason>,
@@ -67,6 +67,9 @@ impl Verdict {
 
 impl Rib {
     /// Explain the decision about exactly this prefix; `None` if it has no path.
+    ///
+    /// It is made again now: while [`Rib::sweep`] has work to do, a row not yet visited may still
+    /// show an earlier one.
     pub fn explain<P: TableFamily>(&self, prefix: P) -> Option<Explanation<P>> {
         let row = self.row(prefix)?;
         let judge = self.judge();
@@ -79,9 +82,15 @@ impl Rib {
             }
         }
         let mut order: Vec<(&Path, Verdict)> = Vec::new();
-        for (candidate, verdict) in self.ranked::<P>(row, eligible) {
-            let path = self.table::<P>().path(row, usize::from(candidate.slot));
-            order.push((path, verdict));
+        let all = eligible.clone();
+        let mut best = None;
+        while let Some(next) = take_best(&judge, &mut eligible) {
+            let verdict = match &best {
+                None => Verdict::Best,
+                Some(best) => Verdict::Lost(judge.losing_step(&next, best, &all)),
+            };
+            order.push((self.table::<P>().path(row, usize::from(next.slot)), verdict));
+            best.get_or_insert(next);
         }
         order.extend(refused);
         let decided_by = match order.get(1) {
@@ -91,28 +100,6 @@ impl Rib {
         let candidates: Vec<_> =
             order.into_iter().map(|(path, verdict)| self.explained(path, verdict)).collect();
         (!candidates.is_empty()).then_some(Explanation { prefix, row, candidates, decided_by })
-    }
-
-    /// The eligible paths: the best one, then the rest by the step they lost at, the latest first.
-    fn ranked<P: TableFamily>(
-        &self,
-        row: RowId,
-        mut eligible: Vec<Candidate>,
-    ) -> Vec<(Candidate, Verdict)> {
-        let judge = self.judge();
-        let mut set = Vec::new();
-        judge.select(self.paths::<P>(row), &mut set);
-        let Some(best) = set.first().copied() else { return Vec::new() };
-        let all = eligible.clone();
-        eligible.retain(|candidate| candidate.slot != best.slot);
-        let lost = |c: Candidate| (c, Verdict::Lost(judge.losing_step(&c, &best, &all)));
-        let mut rest: Vec<_> = eligible.into_iter().map(lost).collect();
-        rest.sort_by_key(|(candidate, verdict)| {
-            (Reverse(verdict.reason()), candidate.takeover_order())
-        });
-        let mut ranked = vec![(best, Verdict::Best)];
-        ranked.append(&mut rest);
-        ranked
     }
 
     fn explained(&self, path: &Path, verdict: Verdict) -> ExplainedPath {
@@ -125,4 +112,14 @@ impl Rib {
             multipath: path.flags.any(PathFlags::MULTIPATH),
         }
     }
+}
+
+/// Remove the path which wins among `left`.
+fn take_best(judge: &Judge<'_>, left: &mut Vec<Candidate>) -> Option<Candidate> {
+    let top = left.iter().map(|candidate| candidate.rank).max()?;
+    let mut set: Vec<_> = left.iter().filter(|c| c.rank == top).copied().collect();
+    judge.narrow(&mut set);
+    let best = set[0];
+    left.retain(|candidate| candidate.slot != best.slot);
+    Some(best)
 }

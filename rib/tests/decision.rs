@@ -149,6 +149,30 @@ fn a_path_which_is_not_best_can_hide_another_by_med() {
     assert_eq!(best(&rib), Some(peers[0]));
 }
 
+/// The best path hides the near one of its own AS by MED: that one, not the far one, follows it.
+#[test]
+fn explained_paths_are_in_the_order_in_which_they_would_follow() {
+    let mut rib = Rib::default();
+    let peers = [1, 2, 3].map(|n| ebgp(&mut rib, n));
+    let hops = [(1, 1), (2, 2), (3, 5)].map(|(n, metric)| next_hop(&mut rib, n, metric));
+    let sets = [Set::path(&[1]), Set { med: Some(10), ..Set::path(&[1]) }, Set::path(&[2])];
+    for ((peer, hop), set) in peers.into_iter().zip(hops).zip(&sets) {
+        let attr = rib.attrs.intern(&set.canonical());
+        rib.announce(peer, 0, v4(0), attr, hop, PathFlags::NONE);
+    }
+    let explained = explain(&rib);
+    let order: Vec<_> = explained.candidates.iter().map(|c| (c.path.peer, c.verdict)).collect();
+    let expected = [
+        (peers[0], Verdict::Best),
+        (peers[1], Verdict::Lost(Reason::Med)),
+        (peers[2], Verdict::Lost(Reason::IgpMetric)),
+    ];
+    assert_eq!(order, expected);
+    assert_eq!(explained.decided_by, Some(Reason::Med));
+    rib.withdraw(peers[0], 0, v4(0));
+    assert_eq!(best(&rib), Some(peers[1]));
+}
+
 /// The pairwise comparison of old routers depends on what came first; ours by default does not.
 #[test]
 fn without_deterministic_med_the_order_of_arrival_decides() {
@@ -365,6 +389,16 @@ fn a_next_hop_lost_and_found_moves_the_best_path() {
     rib.set_next_hop(hop, Resolution::Resolved { metric: 3 });
     settle(&mut rib);
     assert_eq!(best(&rib), Some(near));
+}
+
+#[test]
+fn a_worse_path_takes_over_at_once_from_one_which_is_no_longer_eligible() {
+    let mut rib = Rib::default();
+    let (gone, there) = (ebgp(&mut rib, 1), ebgp(&mut rib, 2));
+    announce(&mut rib, gone, &Set::path(&[1]), 1);
+    rib.peer_down(gone);
+    announce(&mut rib, there, &Set::path(&[1, 2]), 2);
+    assert_eq!(best(&rib), Some(there), "without waiting for the sweep");
 }
 
 #[test]
