@@ -13,11 +13,10 @@ use smallvec::SmallVec;
 
 use crate::error::{Action, RouteError};
 
-/// The routing protocol number (`rtm_protocol`) that marks a kernel route as ours by default.
-///
-/// FRR uses the same number for the routes of its `staticd` (`ip route` may print it as `static`) and sweeps
-/// it when zebra starts: on a node where FRR installs static routes into the same table, configure another.
-pub const DEFAULT_PROTOCOL: u8 = 196;
+/// Route protocol number that marks our routes unless configured otherwise: BGP's port, and nobody
+/// else's number. (186 is what iproute2 calls `bgp`, and daemons that use it sweep it at start; 189
+/// to 198 are FRR's.)
+pub const DEFAULT_PROTOCOL: u8 = 179;
 /// The main routing table.
 pub const MAIN_TABLE: u32 = 254;
 /// Metric of our IPv4 routes when none is configured: after connected routes (0), before a DHCP default (100).

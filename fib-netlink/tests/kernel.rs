@@ -59,7 +59,7 @@ fn every_kind_of_route_reads_back_equal() {
             assert_eq!(fib.read_back().await.unwrap(), normal(&routes));
             assert_eq!((fib.status().routes_v4, fib.status().routes_v6), (7, 5));
             let shown = ip(&format!("-N route show table {table} 198.51.100.0/24"));
-            assert!(shown.contains("via inet6 fe80::1 dev a proto 196 metric 20"), "{shown}");
+            assert!(shown.contains("via inet6 fe80::1 dev a proto 179 metric 20"), "{shown}");
             // Once more: nothing is written.
             let again = routes.iter().cloned().map(Change::Replace).collect();
             let applied = fib.apply_wait(again).await.unwrap();

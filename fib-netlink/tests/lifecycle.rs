@@ -33,10 +33,10 @@ fn a_restart_keeps_equal_routes_and_sweeps_only_what_nobody_confirms() {
     in_namespace(async || {
         let a = veth("a", &["10.0.0.1/24", "2001:db8:a::1/64"]);
         ip("route add 192.0.9.0/24 via 10.0.0.9 proto static");
-        ip("route add 192.0.9.0/24 via 10.0.0.9 proto 196 table 99");
+        ip("route add 192.0.9.0/24 via 10.0.0.9 proto 179 table 99");
         // Ours by name, from a run with another metric, and one that is no unicast route.
-        ip("route add 192.0.8.0/24 via 10.0.0.9 proto 196 metric 777");
-        ip("route add blackhole 192.0.7.0/24 proto 196 metric 20");
+        ip("route add 192.0.8.0/24 via 10.0.0.9 proto 179 metric 777");
+        ip("route add blackhole 192.0.7.0/24 proto 179 metric 20");
         let kept = route("192.0.2.0/24", &[("10.0.0.2", a), ("10.0.0.3", a)]);
         let kept6 = route("2001:db8:1::/48", &[("fe80::2", a), ("fe80::3", a)]);
         let old = route("192.0.3.0/24", &[("10.0.0.2", a)]);
@@ -132,7 +132,7 @@ fn what_others_delete_or_alter_is_put_back() {
             route("2001:db8:2::/48", &[("fe80::2", a), ("fe80::3", a)]),
         ];
         install(&fib, &routes).await;
-        ip("route del 192.0.2.0/24 proto 196");
+        ip("route del 192.0.2.0/24 proto 179");
         ip("route del 2001:db8:2::/48 via fe80::2 dev a");
         let is_whole = async || fib.read_back().await.unwrap() == routes;
         eventually("both are back", is_whole).await;

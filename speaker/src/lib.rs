@@ -3,6 +3,59 @@
 //! `speaker` is the shell around the pure rooms: `bgp-fsm` runs the peerings, `rib` holds the
 //! tables and the update groups, `fib-netlink` writes the kernel. It knows nothing of Kubernetes
 //! and can be embedded anywhere.
+//!
+//! ```text
+//!                        SpeakerHandle (engine.rs): apply, views, stop
+//!                               │
+//!   Listener ── accept ──┐      v                       Kernel (kernel.rs): links, next hops
+//!   (listener.rs)        │   Router (router.rs), one per BGP instance      │ version
+//!                        v      │                                          v
+//!            session task ──> Core (core.rs) behind one lock <── follow_kernel task
+//!            (session.rs)       │  Rib, update groups, lives
+//!            one per neighbour  ├──<── pump task: sweeps, exports ──> outboxes ──> session tasks
+//!                               └──<── FIB writer (fib.rs), one per process ──> netlink
+//! ```
+//!
+//! Every queue is bounded: a session reads only when its last burst is in the tables, an outbox has
+//! a limit beyond which its member leaves the group and catches up by itself, changed rows are bits.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), speaker::StartError> {
+//! use speaker::{SpeakerConfig, SpeakerHandle, SpeakerOptions};
+//!
+//! let speaker = SpeakerHandle::start(SpeakerOptions::default()).await?;
+//! let report = speaker.apply(SpeakerConfig::default()).await;
+//! assert!(report.problems.is_empty());
+//! speaker.stop("maintenance", false).await;
+//! # Ok(())
+//! # }
+//! ```
 #![forbid(unsafe_code)]
 
+pub mod config;
+mod core;
+mod engine;
+mod fib;
+mod ingest;
+mod kernel;
+mod listener;
+mod local;
+mod neighbors;
+mod peer;
+mod render;
+mod router;
+mod session;
+mod show;
 pub mod view;
+
+pub use config::{
+    FibMode, Listen, MaximumPrefix, Md5Key, NeighborConfig, Origination, OverLimit, RouterConfig,
+    SpeakerConfig, SpeakerOptions,
+};
+pub use engine::{ApplyReport, SpeakerHandle, StartError};
+
+/// The one place where this crate reads the clock.
+#[expect(clippy::disallowed_methods, reason = "the shell's clock; everything below takes `now`")]
+fn clock() -> std::time::Instant {
+    std::time::Instant::now()
+}

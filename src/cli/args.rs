@@ -86,7 +86,7 @@ pub struct RunArgs {
 /// Where best paths go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum FibChoice {
-    /// Linux kernel routes, marked with protocol 196
+    /// Linux kernel routes, marked with protocol 179
     Kernel,
     /// Nowhere: control plane only, every next hop counts as reachable
     None,

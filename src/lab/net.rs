@@ -240,14 +240,14 @@ mod tests {
         let hop = |via: &str, dev: &str| KernelHop { via: via.parse().ok(), dev: dev.into() };
         let mut route = KernelRoute {
             prefix: "10.10.10.10/32".parse().unwrap(),
-            protocol: 196,
+            protocol: 179,
             hops: vec![hop("10.1.0.1", "node1"), hop("10.1.0.3", "node2")],
         };
         assert_eq!(
             route.to_string(),
-            "10.10.10.10/32  nexthop via 10.1.0.1 dev node1  nexthop via 10.1.0.3 dev node2  proto 196"
+            "10.10.10.10/32  nexthop via 10.1.0.1 dev node1  nexthop via 10.1.0.3 dev node2  proto 179"
         );
         route.hops.truncate(1);
-        assert_eq!(route.to_string(), "10.10.10.10/32 via 10.1.0.1 dev node1  proto 196");
+        assert_eq!(route.to_string(), "10.10.10.10/32 via 10.1.0.1 dev node1  proto 179");
     }
 }

@@ -17,7 +17,7 @@ use crate::cli::Failure;
 use crate::control::Request;
 
 /// The route protocol number `cosmos run` marks its kernel routes with.
-const PROTOCOL: u8 = 196;
+const PROTOCOL: u8 = 179;
 /// How often the kernel is looked at while convergence is measured.
 const FINE: Duration = Duration::from_micros(500);
 /// Traffic before the cut, so that the stream is known to be whole.

@@ -27,7 +27,7 @@ use crate::route::{Announcement, Route};
 use crate::wait;
 
 /// Protocol id of our routes in the kernel.
-pub const KERNEL_PROTOCOL: &str = "196";
+pub const KERNEL_PROTOCOL: &str = "179";
 
 /// Where best paths go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -279,13 +279,13 @@ mod tests {
             ("2001:db8::/32", vec![via("fe80::1").dev(2), via("2001:db8:1::1").dev(3).weight(9)]),
         ];
         for (table, metric) in [(254, None), (1000, Some(77))] {
-            let config = FibConfig { table, protocol: 196, metric };
+            let config = FibConfig { table, protocol: 179, metric };
             for (prefix, hops) in &routes {
                 let route = Route::new(prefix.parse().unwrap(), hops.clone()).normal().unwrap();
                 let read = read_back(&route, &config);
                 assert_eq!((read.prefix, &read.next_hops), (route.prefix, &route.next_hops));
                 assert_eq!((read.table, read.metric), (table, config.metric_of(&route.prefix)));
-                assert_eq!((read.protocol, read.kind), (196, RouteKind::Unicast));
+                assert_eq!((read.protocol, read.kind), (179, RouteKind::Unicast));
             }
         }
     }

@@ -71,7 +71,7 @@ fn the_longest_match_decides() {
 #[test]
 fn our_own_routes_and_other_tables_do_not_resolve() {
     let mut view = view();
-    let ours = route("192.0.2.128/25", 196, 20, Some("10.0.0.66"), 2);
+    let ours = route("192.0.2.128/25", 179, 20, Some("10.0.0.66"), 2);
     assert!(!view.apply(&KernelEvent::Route(ours)));
     let other = KernelRoute { table: 100, ..route("192.0.2.128/25", 4, 0, Some("10.0.0.66"), 2) };
     assert!(!view.apply(&KernelEvent::Route(other)));

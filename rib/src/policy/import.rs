@@ -73,6 +73,11 @@ impl ImportPolicy {
         Ok(Self { compiled, local_as, slots: Vec::new(), scratch: Scratch::default() })
     }
 
+    /// Whether every route is accepted as it is, so that asking can be left out.
+    pub fn is_permit_all(&self) -> bool {
+        self.compiled.is_permit_all()
+    }
+
     /// Decides about a route. `attr` must be alive, that is, somebody holds a reference to it.
     #[inline]
     pub fn apply<P: NlriPrefix>(

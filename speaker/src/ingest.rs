@@ -1,0 +1,255 @@
+//! The way in: a burst of UPDATEs becomes rows.
+//!
+//! ```text
+//!   frame ──> UpdateView (one pass) ──> canonical attributes ──> AttrId ──> import policy ──> Rib
+//!                 │                        │  same as last message: skipped
+//!                 └── NLRI columns ────────┴──────────────────────────────────────────────────┘
+//! ```
+//!
+//! Nothing is allocated per UPDATE: the scratch buffers belong to the session's life, attribute sets
+//! are interned once, and a run of UPDATEs with the same attributes (the common case in a full
+//! table) does not even look them up again.
+//!
+//! What a route fails of is kept as a flag on its path (`as-path-loop`, `invalid-next-hop`,
+//! `filtered`), so that `show received` can say why it is not used; such paths take no part in the
+//! decision (RFC 4271 section 9.1.2).
+//!
+//! Invariants: withdrawals of a message are applied before its announcements, so that a prefix in
+//! both is announced (RFC 4271 section 4.3); a malformed attribute set costs its routes, never more
+//! (RFC 7606), and never leaves an older route of theirs in place.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use bgp_wire::attr::{AttrType, find};
+use bgp_wire::update::{AttrOutcome, UpdateView};
+use bgp_wire::{Family, HEADER_LEN, NextHop, Notification};
+use rib::policy::ImportVerdict;
+use rib::{AttrId, NextHopId, PathFlags, PeerIx, TableFamily};
+use tracing::debug;
+
+use crate::config::{OverLimit, RouterConfig};
+use crate::core::{Core, LastSet, Life};
+
+/// What the session has to be told after a burst.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    /// Families whose End-of-RIB arrived in it.
+    pub(crate) end_of_rib: Vec<Family>,
+    /// The bound on prefixes was passed and asks for the end of the session.
+    pub(crate) over_limit: Option<(Family, u32)>,
+}
+
+impl Core {
+    /// Takes in whole UPDATE frames, back to back.
+    ///
+    /// # Errors
+    /// The NOTIFICATION that ends the session (RFC 7606 section 3: only where nothing less will do).
+    pub(crate) fn ingest(
+        &mut self,
+        ix: PeerIx,
+        mut burst: &[u8],
+        now: Instant,
+    ) -> Result<Outcome, Notification> {
+        let mut outcome = Outcome::default();
+        let Some(life) = self.lives.get_mut(ix) else { return Ok(outcome) };
+        life.heard = now;
+        // The life is taken apart from the core while its routes go into the core's tables.
+        let Some(mut life) = self.lives.take(ix) else { return Ok(outcome) };
+        let result = loop {
+            let Some((frame, rest)) = split_frame(burst) else { break Ok(()) };
+            burst = rest;
+            if let Err(notification) = self.update(ix, &mut life, frame, &mut outcome) {
+                break Err(notification);
+            }
+        };
+        self.lives.put_back(ix, life);
+        result.map(|()| outcome)
+    }
+
+    fn update(
+        &mut self,
+        ix: PeerIx,
+        life: &mut Life,
+        body: &[u8],
+        outcome: &mut Outcome,
+    ) -> Result<(), Notification> {
+        let view = UpdateView::parse(body, &life.context).map_err(|e| e.notification(body))?;
+        if let Some(family) = view.end_of_rib() {
+            life.end_of_rib.insert(family);
+            outcome.end_of_rib.push(family);
+            return Ok(());
+        }
+        for (path_id, prefix) in view.withdrawn_v4() {
+            self.rib.withdraw(ix, path_id, prefix);
+        }
+        for (path_id, prefix) in view.unreach_v6() {
+            self.rib.withdraw(ix, path_id, prefix);
+        }
+        if !view.has_reach() {
+            return Ok(());
+        }
+        let Some((attr, flags)) = self.attributes(life, &view) else {
+            self.treat_as_withdraw(ix, life, &view);
+            return Ok(());
+        };
+        if let Some(next_hop) = view.next_hop_v4() {
+            let (id, nh_flags) = self.checked_next_hop(life, next_hop);
+            self.reach(ix, life, view.reach_v4(), attr, id, flags.with(nh_flags), outcome);
+            self.rib.next_hops.release(id);
+        }
+        if let Some((next_hop, nlri)) = view.second_reach_v4() {
+            let (id, nh_flags) = self.checked_next_hop(life, next_hop);
+            self.reach(ix, life, nlri, attr, id, flags.with(nh_flags), outcome);
+            self.rib.next_hops.release(id);
+        }
+        if let Some(next_hop) = view.next_hop_v6() {
+            let (id, nh_flags) = self.checked_next_hop(life, next_hop);
+            self.reach(ix, life, view.reach_v6(), attr, id, flags.with(nh_flags), outcome);
+            self.rib.next_hops.release(id);
+        }
+        Ok(())
+    }
+
+    /// The message's attribute set, interned and checked; `None` to treat it as a withdrawal.
+    fn attributes(
+        &mut self,
+        life: &mut Life,
+        view: &UpdateView<'_>,
+    ) -> Option<(AttrId, PathFlags)> {
+        if let Some(last) = &life.last
+            && last.raw == view.raw_attrs()
+        {
+            return Some((last.attr, last.flags));
+        }
+        let (canonical, own_as) = match view.attrs(&mut life.scratch) {
+            AttrOutcome::Ok { canonical, discarded, own_as } => {
+                life.attributes_discarded += u64::from(discarded);
+                (canonical, own_as)
+            }
+            AttrOutcome::TreatAsWithdraw(error) => {
+                debug!(peer = %life.name, %error, "malformed attributes; routes withdrawn");
+                return None;
+            }
+        };
+        let same = life.last.as_ref().filter(|last| self.rib.attrs.bytes(last.attr) == canonical);
+        let (attr, flags) = match same {
+            Some(last) => (last.attr, last.flags),
+            None => {
+                let attr = self.rib.attrs.intern(canonical);
+                let flags = self.config.loop_flags(life.config.allow_as_in, own_as, canonical);
+                if let Some(last) = &life.last {
+                    self.rib.attrs.release(last.attr);
+                }
+                (attr, flags)
+            }
+        };
+        let mut raw = life.last.take().map_or_else(Vec::new, |last| last.raw);
+        raw.clear();
+        raw.extend_from_slice(view.raw_attrs());
+        life.last = Some(LastSet { raw, attr, flags });
+        Some((attr, flags))
+    }
+
+    /// The next hop's id with one reference, and whether it can be one at all (RFC 4271 section
+    /// 6.3: syntactically right, and not one of our own addresses).
+    fn checked_next_hop(&mut self, life: &Life, next_hop: NextHop) -> (NextHopId, PathFlags) {
+        let address = next_hop.addr();
+        let over_loopback = life.established.local.ip().is_loopback();
+        let ours = life.ends.contains(address)
+            || self.kernel.as_ref().is_some_and(|k| k.is_local(address));
+        let valid = next_hop.is_valid() || (over_loopback && is_loopback(address));
+        let flags = match valid && !ours {
+            true => PathFlags::NONE,
+            false => PathFlags::INVALID_NEXT_HOP,
+        };
+        (self.next_hop(next_hop, life.ends.ifindex), flags)
+    }
+
+    fn reach<P: TableFamily>(
+        &mut self,
+        ix: PeerIx,
+        life: &mut Life,
+        nlri: impl Iterator<Item = (u32, P)>,
+        attr: AttrId,
+        next_hop: NextHopId,
+        flags: PathFlags,
+        outcome: &mut Outcome,
+    ) {
+        let limit = life.config.maximum_prefix.map_or(u32::MAX, |m| m.limit);
+        if life.import.is_permit_all() && limit == u32::MAX {
+            self.rib.announce_all(ix, attr, next_hop, flags, nlri);
+            return;
+        }
+        for (path_id, prefix) in nlri {
+            if self.rib.counts::<P>(ix).received >= limit && !self.has_path(ix, path_id, prefix) {
+                life.over_limit += 1;
+                let action = life.config.maximum_prefix.map(|m| m.action);
+                if !matches!(action, Some(OverLimit::Refuse)) {
+                    outcome.over_limit = Some((P::FAMILY, limit));
+                }
+                continue;
+            }
+            match life.import.apply(&mut self.rib.attrs, prefix, attr) {
+                ImportVerdict::Accept(accepted) => {
+                    self.rib.announce(ix, path_id, prefix, accepted, next_hop, flags);
+                    if accepted != attr {
+                        self.rib.attrs.release(accepted);
+                    }
+                }
+                ImportVerdict::Deny => {
+                    let flags = flags.with(PathFlags::FILTERED);
+                    self.rib.announce(ix, path_id, prefix, attr, next_hop, flags);
+                }
+            }
+        }
+    }
+
+    fn has_path<P: TableFamily>(&self, ix: PeerIx, path_id: u32, prefix: P) -> bool {
+        let Some(row) = self.rib.row(prefix) else { return false };
+        self.rib.paths::<P>(row).any(|p| p.peer == ix && p.path_id == path_id)
+    }
+
+    fn treat_as_withdraw(&mut self, ix: PeerIx, life: &mut Life, view: &UpdateView<'_>) {
+        life.treated_as_withdraw += 1;
+        for (path_id, prefix) in view.reach_v4() {
+            self.rib.withdraw(ix, path_id, prefix);
+        }
+        for (path_id, prefix) in view.second_reach_v4().into_iter().flat_map(|(_, nlri)| nlri) {
+            self.rib.withdraw(ix, path_id, prefix);
+        }
+        for (path_id, prefix) in view.reach_v6() {
+            self.rib.withdraw(ix, path_id, prefix);
+        }
+    }
+}
+
+fn is_loopback(address: IpAddr) -> bool {
+    address.is_loopback()
+}
+
+impl RouterConfig {
+    /// RFC 4271 section 9.1.2 (AS loop) and RFC 4456 section 8 (reflection loop).
+    fn loop_flags(&self, allowed: u8, own_as: u16, canonical: &[u8]) -> PathFlags {
+        let mut flags = PathFlags::NONE;
+        if own_as > u16::from(allowed) {
+            flags = flags.with(PathFlags::AS_LOOP);
+        }
+        let originator = find(canonical, AttrType::ORIGINATOR_ID);
+        let clusters = find(canonical, AttrType::CLUSTER_LIST).unwrap_or_default();
+        let cluster = self.cluster_id.unwrap_or(self.router_id).octets();
+        if originator == Some(&self.router_id.octets())
+            || clusters.chunks_exact(4).any(|id| id == cluster)
+        {
+            flags = flags.with(PathFlags::REFLECTION_LOOP);
+        }
+        flags
+    }
+}
+
+/// The body of the first message and what follows it; the runner has checked the headers.
+fn split_frame(burst: &[u8]) -> Option<(&[u8], &[u8])> {
+    let len = usize::from(u16::from_be_bytes([*burst.get(16)?, *burst.get(17)?]));
+    let body = burst.get(HEADER_LEN..len)?;
+    Some((body, burst.get(len..)?))
+}

@@ -1,0 +1,143 @@
+//! Changes of a router's settings and of its neighbours while sessions are up.
+//!
+//! What the session itself need not know (policies, scope, next-hop rules) is changed here, in the
+//! tables, without touching the session: a changed import policy asks the neighbour for its routes
+//! again (RFC 2918), a changed export side moves the member to the group its settings ask for now.
+//!
+//! Invariants: a setting takes effect on everything already known, not only on what comes later.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bgp_fsm::session::PeerSnapshot;
+use bgp_wire::{Family, RouteRefresh};
+use bytes::Bytes;
+use rib::PeerIx;
+use rib::policy::ImportPolicy;
+use tracing::warn;
+
+use crate::config::{NeighborConfig, RouterConfig};
+use crate::core::{Core, Neighbor};
+use crate::kernel::Kernel;
+
+/// A neighbour that sends no End-of-RIB has told everything when it was quiet for this long.
+const QUIET: Duration = Duration::from_secs(10);
+
+impl Core {
+    /// Takes over the router's own settings.
+    pub(crate) fn configure(&mut self, config: &RouterConfig) {
+        self.rib.set_config(config.decision.clone());
+        let rescope = self.config.export_scope != config.export_scope;
+        let readmit = self.config.install_default != config.install_default;
+        self.config = RouterConfig {
+            peers: Default::default(),
+            originations: Default::default(),
+            ..config.clone()
+        };
+        if rescope {
+            self.regroup_all();
+        }
+        if readmit && let Some(consumer) = self.fib {
+            self.rib.replay::<bgp_wire::V4Prefix>(consumer);
+            self.rib.replay::<bgp_wire::V6Prefix>(consumer);
+        }
+    }
+
+    /// Adds a neighbour or takes over its new settings.
+    pub(crate) fn set_neighbor(&mut self, name: &Arc<str>, config: Arc<NeighborConfig>) {
+        let Some(neighbor) = self.neighbors.get_mut(name) else {
+            let neighbor = Neighbor { config, snapshot: None, life: None };
+            self.neighbors.insert(Arc::clone(name), neighbor);
+            return;
+        };
+        neighbor.config = Arc::clone(&config);
+        let Some(ix) = neighbor.life else { return };
+        let Some(life) = self.lives.get_mut(ix) else { return };
+        let before = std::mem::replace(&mut life.config, config);
+        let after = &life.config;
+        let reimport = before.import != after.import
+            || before.allow_as_in != after.allow_as_in
+            || before.maximum_prefix != after.maximum_prefix;
+        if reimport {
+            self.reimport(ix);
+        }
+        self.regroup(ix);
+    }
+
+    /// Applies the import settings anew, by asking the neighbour for its routes again.
+    fn reimport(&mut self, ix: PeerIx) {
+        let Some(life) = self.lives.get_mut(ix) else { return };
+        life.import.clear(&mut self.rib.attrs);
+        match ImportPolicy::new(&life.config.import, self.config.asn) {
+            Ok(import) => life.import = import,
+            Err(error) => {
+                warn!(peer = %life.name, %error, "import policy refused; the one before stays");
+                return;
+            }
+        }
+        if let Some(last) = life.last.take() {
+            self.rib.attrs.release(last.attr);
+        }
+        life.over_limit = 0;
+        if !life.established.negotiated.route_refresh {
+            warn!(peer = %life.name, "no route refresh; the new import policy acts on routes as they come");
+            return;
+        }
+        for family in life.established.negotiated.families.iter() {
+            let mut frame = Vec::new();
+            RouteRefresh { family, subtype: RouteRefresh::REQUEST }.encode(&mut frame);
+            // Closed: the session is ending, and the next one starts with the new policy.
+            let _closed = life.outbox.push(Bytes::from(frame));
+        }
+    }
+
+    /// Moves a session to the group its settings ask for now; nothing happens when that is the one
+    /// it is in.
+    pub(crate) fn regroup(&mut self, ix: PeerIx) {
+        let Some(life) = self.lives.get(ix) else { return };
+        let Some(member) = life.member else { return };
+        let key = self.group_key(life);
+        self.exports.rekey(&mut self.rib, member, key);
+    }
+
+    /// The neighbour asks for our routes again (RFC 2918).
+    pub(crate) fn refresh(&mut self, ix: PeerIx, family: Family) {
+        if let Some(member) = self.lives.get(ix).and_then(|life| life.member) {
+            self.exports.refresh(member, family);
+        }
+    }
+
+    /// What the session shows of itself.
+    pub(crate) fn set_snapshot(&mut self, name: &str, snapshot: &PeerSnapshot) {
+        if let Some(neighbor) = self.neighbors.get_mut(name) {
+            neighbor.snapshot = Some(snapshot.clone());
+        }
+    }
+
+    /// Single-hop external sessions whose interface can carry nothing any more, with its name.
+    pub(crate) fn sessions_without_link(&self, kernel: &Kernel) -> Vec<(Arc<str>, String)> {
+        self.lives
+            .iter()
+            .filter(|(_, life)| life.runs_over_link() && !kernel.is_usable(life.ends.ifindex))
+            .map(|(_, life)| {
+                let index = life.ends.ifindex;
+                let link = kernel.name_of(index).unwrap_or_else(|| format!("interface {index}"));
+                (Arc::clone(&life.name), format!("link {link} is down"))
+            })
+            .collect()
+    }
+
+    /// Whether every neighbour that is meant to be up has told us everything (RFC 4724 End-of-RIB,
+    /// or quiet for a while) and all of it has been worked in.
+    pub(crate) fn is_converged(&self, now: Instant) -> bool {
+        !self.rib.has_pending_work()
+            && self.neighbors.values().filter(|n| n.config.shutdown.is_none()).all(|neighbor| {
+                let Some(life) = neighbor.life.and_then(|ix| self.lives.get(ix)) else {
+                    return false;
+                };
+                let all = life.established.negotiated.families;
+                let told = all.iter().all(|family| life.end_of_rib.contains(family));
+                told || now.saturating_duration_since(life.heard) >= QUIET
+            })
+    }
+}

@@ -1,0 +1,116 @@
+//! From a neighbour's configuration to what the session's task needs.
+//!
+//! Pure but for the socket hook, which sets the options that need `sockopt`: TCP MD5, GTSM, TTL.
+//!
+//! Invariants: a session with a key configured cannot connect or accept without it: the hook fails
+//! and with it the attempt.
+
+use std::hash::BuildHasher;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU16;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use bgp_fsm::session::{Direction, SessionConfig, SocketSetup};
+use bgp_fsm::{HoldTime, PeerConfig, RemoteAs};
+use bgp_wire::Capability;
+use foldhash::fast::FixedState;
+
+use crate::config::{Md5Key, NeighborConfig, RouterConfig};
+
+/// Longest wait for one connection attempt: a neighbour that drops SYNs must not stop the retries.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Octets that may wait for a neighbour before it leaves its update group and catches up by itself.
+const OUTBOX_HIGH: usize = 4 << 20;
+
+/// Socket buffers: a full table is some ten MB, and a round trip must not empty the pipe.
+const SOCKET_BUFFER: usize = 4 << 20;
+
+/// What the runner needs for this neighbour.
+pub(crate) fn session_config(
+    router: &RouterConfig,
+    name: &str,
+    config: &NeighborConfig,
+    remote: SocketAddr,
+) -> SessionConfig {
+    let mut peer = PeerConfig::new(router.asn, config.remote_as, router.router_id);
+    peer.hold_time = HoldTime::from_secs(config.hold_time);
+    peer.keepalive = config.keepalive.and_then(NonZeroU16::new);
+    peer.connect_retry = config.connect_retry;
+    peer.idle_hold = config.idle_hold;
+    peer.passive = config.passive;
+    peer.families = config.families.clone();
+    peer.route_refresh = true;
+    peer.extended_message = config.extended_message;
+    peer.extended_next_hop = config.extended_next_hop;
+    // RFC 4724 section 3: without families it only says that we send and understand End-of-RIB.
+    peer.other_capabilities = vec![Capability::GracefulRestart {
+        restarting: false,
+        notification: false,
+        restart_time: 0,
+        families: Vec::new(),
+    }];
+    let mut session = SessionConfig::new(peer, remote);
+    session.local = config.local_address.map(|a| SocketAddr::new(a, 0));
+    session.ttl = ttl(router, config);
+    session.connect_timeout = CONNECT_TIMEOUT;
+    session.outbox_high = OUTBOX_HIGH;
+    session.outbox_low = OUTBOX_HIGH / 4;
+    session.send_buffer = Some(SOCKET_BUFFER);
+    session.receive_buffer = Some(SOCKET_BUFFER);
+    session.setup = setup(config, remote.ip());
+    session.setup_revision = revision(config);
+    session.seed = seed(router, name);
+    session
+}
+
+/// RFC 4271 leaves the TTL open; every implementation sends eBGP with 1 unless told otherwise, and
+/// GTSM (RFC 5082) needs 255.
+fn ttl(router: &RouterConfig, config: &NeighborConfig) -> Option<u8> {
+    let external = match config.remote_as {
+        RemoteAs::Asn(asn) => asn != router.asn,
+        RemoteAs::External => true,
+        RemoteAs::Internal => false,
+    };
+    match (config.ttl, config.min_ttl) {
+        (Some(ttl), _) => Some(ttl),
+        (None, Some(_)) => Some(255),
+        (None, None) => (external && !config.address.is_loopback()).then_some(1),
+    }
+}
+
+fn setup(config: &NeighborConfig, remote: IpAddr) -> SocketSetup {
+    let (md5, min_ttl) = (config.md5.clone(), config.min_ttl);
+    SocketSetup::new(move |socket, direction| -> io::Result<()> {
+        // An accepted connection has the key of the listening socket.
+        if let (Some(key), Direction::Outgoing) = (&md5, direction) {
+            set_md5(socket, remote, Some(key))?;
+        }
+        if let Some(min) = min_ttl {
+            sockopt::set_min_ttl(socket, min)?;
+        }
+        Ok(())
+    })
+}
+
+/// Sets, or with `None` clears, the key for one neighbour.
+pub(crate) fn set_md5<S: AsFd>(socket: &S, remote: IpAddr, key: Option<&Md5Key>) -> io::Result<()> {
+    let len = if remote.is_ipv4() { 32 } else { 128 };
+    match key {
+        Some(key) => sockopt::set_md5_key(socket, remote, len, key.octets()),
+        None => sockopt::clear_md5_key(socket, remote, len),
+    }
+}
+
+/// Changes when the hook would do something else.
+fn revision(config: &NeighborConfig) -> u64 {
+    let key = config.md5.as_ref().map(Md5Key::octets);
+    FixedState::default().hash_one((key, config.min_ttl))
+}
+
+/// Each neighbour its own jitter, the same after every restart.
+fn seed(router: &RouterConfig, name: &str) -> u64 {
+    FixedState::default().hash_one((router.router_id, router.asn.0, name))
+}

@@ -1,0 +1,389 @@
+//! One BGP instance: its tables, its sessions, and the tasks that work on them.
+//!
+//! ```text
+//!   session tasks ──┐                  ┌─ pump task:   sweep, export   (woken by `wake`)
+//!   kernel task ────┼── lock ── Core ──┤
+//!   views ──────────┘                  └─ FIB writer:  see `fib`       (woken by `wake`)
+//! ```
+//!
+//! The lock is held for one slice of work at a time (about a millisecond), never across an await.
+//! Bursts from sessions only mark rows; the pump drains what is marked, so a storm of changes to
+//! one prefix costs one export.
+//!
+//! Invariants: what is configured and what runs agree after every `reconfigure`; a session is
+//! reset only for a change that the session itself cannot take on.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use bgp_fsm::StopReason;
+use bgp_fsm::session::{SessionHandle, spawn};
+use tokio::sync::{Notify, broadcast};
+use tokio::task::JoinHandle;
+use tracing::{debug, info, warn};
+
+use crate::config::{Listen, NeighborConfig, RouterConfig};
+use crate::core::Core;
+use crate::engine::ApplyReport;
+use crate::fib::FibWriter;
+use crate::kernel::Kernel;
+use crate::listener::{Directory, Entry, Listener};
+use crate::session::NeighborSession;
+use crate::view::SpeakerEvent;
+
+/// Rows a pump step works on under one hold of the lock.
+const PUMP_ROWS: usize = 8192;
+
+/// One running BGP instance.
+#[derive(Debug)]
+pub(crate) struct Router {
+    pub(crate) shared: Arc<Shared>,
+    directory: Arc<Directory>,
+    running: tokio::sync::Mutex<Running>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// What the tasks of a router share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) name: Arc<str>,
+    core: Mutex<Core>,
+    pump: Notify,
+    fib: Option<FibWriter>,
+    pub(crate) kernel: Option<Arc<Kernel>>,
+    events: broadcast::Sender<SpeakerEvent>,
+    /// Sessions by name, for resets that the tables ask for.
+    sessions: Mutex<HashMap<Arc<str>, Weak<SessionHandle>>>,
+}
+
+#[derive(Debug, Default)]
+struct Running {
+    listen: Listen,
+    peers: BTreeMap<String, RunningPeer>,
+}
+
+#[derive(Debug)]
+struct RunningPeer {
+    config: Arc<NeighborConfig>,
+    /// `None` while administratively down.
+    session: Option<Arc<SessionHandle>>,
+}
+
+impl Shared {
+    /// The tables. Held for one step, never across an await.
+    pub(crate) fn core(&self) -> MutexGuard<'_, Core> {
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// There is something to export or install.
+    pub(crate) fn wake(&self) {
+        self.pump.notify_one();
+        if let Some(fib) = &self.fib {
+            fib.wake();
+        }
+    }
+
+    pub(crate) fn emit(&self, event: SpeakerEvent) {
+        // No subscriber is no error.
+        let _nobody_listens = self.events.send(event);
+    }
+
+    /// Ends a session for a reason found in the tables; begins it again `after` a while, if at all.
+    pub(crate) fn request_stop(&self, name: &str, reason: StopReason, after: Option<Duration>) {
+        let session = self.sessions().get(name).and_then(Weak::upgrade);
+        let Some(session) = session else { return };
+        tokio::spawn(async move {
+            // Closed: the task has ended, which is what is asked for.
+            if session.hold(reason).await.is_err() {
+                return;
+            }
+            if let Some(after) = after {
+                tokio::time::sleep(after).await;
+                let _closed = session.start().await;
+            }
+        });
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, HashMap<Arc<str>, Weak<SessionHandle>>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn pump(self: Arc<Self>) {
+        loop {
+            self.pump.notified().await;
+            loop {
+                let more = self.core().pump(PUMP_ROWS);
+                if !more {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    /// Follows the kernel: next hops, and links that sessions run over.
+    async fn follow_kernel(self: Arc<Self>, kernel: Arc<Kernel>) {
+        let mut changes = kernel.changes();
+        while changes.changed().await.is_ok() {
+            changes.mark_unchanged();
+            let lost = {
+                let mut core = self.core();
+                core.resolve_next_hops();
+                core.sessions_without_link(&kernel)
+            };
+            self.wake();
+            for (name, link) in lost {
+                info!(router = %self.name, peer = %name, "{link}; session ends at once");
+                let session = self.sessions().get(&*name).and_then(Weak::upgrade);
+                if let Some(session) = session {
+                    let _closed = session.link_down(link).await;
+                }
+            }
+        }
+    }
+}
+
+impl Router {
+    /// Starts a router without neighbours; [`reconfigure`](Self::reconfigure) adds them.
+    pub(crate) fn start(
+        name: &str,
+        config: &RouterConfig,
+        directory: Arc<Directory>,
+        kernel: Option<Arc<Kernel>>,
+        fib: Option<FibWriter>,
+        events: broadcast::Sender<SpeakerEvent>,
+    ) -> Arc<Self> {
+        let shared = Arc::new(Shared {
+            name: name.into(),
+            core: Mutex::new(Core::new(config, kernel.clone())),
+            pump: Notify::new(),
+            fib,
+            kernel: kernel.clone(),
+            events,
+            sessions: Mutex::default(),
+        });
+        let mut tasks = vec![tokio::spawn(Arc::clone(&shared).pump())];
+        if let Some(kernel) = kernel {
+            tasks.push(tokio::spawn(Arc::clone(&shared).follow_kernel(kernel)));
+        }
+        Arc::new(Self {
+            shared,
+            directory,
+            running: tokio::sync::Mutex::default(),
+            tasks: Mutex::new(tasks),
+        })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// Whether `config` can be reached from what runs without a new start.
+    pub(crate) fn same_identity(&self, config: &RouterConfig) -> bool {
+        let core = self.shared.core();
+        (core.config.asn, core.config.router_id, core.config.cluster_id)
+            == (config.asn, config.router_id, config.cluster_id)
+    }
+
+    /// Makes the router what `config` says.
+    pub(crate) async fn reconfigure(
+        &self,
+        config: RouterConfig,
+        listeners: &HashMap<SocketAddr, Listener>,
+        report: &mut ApplyReport,
+    ) {
+        let mut running = self.running.lock().await;
+        running.listen = config.listen.clone();
+        let RouterConfig { peers, originations, .. } = config.clone();
+        {
+            let mut core = self.shared.core();
+            core.configure(&config);
+            core.set_install(config.install_routes && self.shared.fib.is_some());
+            core.set_originations(originations);
+        }
+        let gone: Vec<String> =
+            running.peers.keys().filter(|name| !peers.contains_key(*name)).cloned().collect();
+        for name in gone {
+            if let Some(peer) = running.peers.remove(&name) {
+                self.drop_peer(&name, peer, StopReason::PeerDeconfigured, listeners).await;
+                self.shared.core().neighbors.remove(&*name);
+            }
+        }
+        for (name, wanted) in peers {
+            self.apply_peer(&mut running, &config, name, wanted, listeners, report).await;
+        }
+        self.shared.wake();
+    }
+
+    async fn apply_peer(
+        &self,
+        running: &mut Running,
+        router: &RouterConfig,
+        name: String,
+        wanted: NeighborConfig,
+        listeners: &HashMap<SocketAddr, Listener>,
+        report: &mut ApplyReport,
+    ) {
+        let same = running.peers.get(&name).is_some_and(|p| *p.config == wanted);
+        let is_up = running.peers.get(&name).is_some_and(|p| p.session.is_some());
+        if same && (is_up || wanted.shutdown.is_some()) {
+            return;
+        }
+        let problem = |what: String| (self.name().to_owned(), name.clone(), what);
+        let wanted = Arc::new(wanted);
+        let key: Arc<str> = name.as_str().into();
+        self.shared.core().set_neighbor(&key, Arc::clone(&wanted));
+        let before = running.peers.remove(&name);
+        if let Some(text) = &wanted.shutdown {
+            if let Some(peer) = before {
+                let reason = StopReason::AdministrativeShutdown(Some(text.clone()));
+                self.drop_peer(&name, peer, reason, listeners).await;
+            }
+            running.peers.insert(name, RunningPeer { config: wanted, session: None });
+            return;
+        }
+        let remote = match self.remote(&wanted) {
+            Ok(remote) => remote,
+            Err(why) => {
+                if let Some(peer) = before {
+                    self.drop_peer(&name, peer, StopReason::ConfigurationChange, listeners).await;
+                }
+                report.problems.push(problem(why));
+                running.peers.insert(name, RunningPeer { config: wanted, session: None });
+                return;
+            }
+        };
+        if let Err(error) = set_keys(listeners, &running.listen, &before, &wanted) {
+            report.problems.push(problem(format!("cannot set the TCP MD5 key: {error}")));
+            // Fail closed: no session without its key.
+            if let Some(peer) = before {
+                self.drop_peer(&name, peer, StopReason::ConfigurationChange, listeners).await;
+            }
+            running.peers.insert(name, RunningPeer { config: wanted, session: None });
+            return;
+        }
+        let session_config = crate::peer::session_config(router, &name, &wanted, remote);
+        let session = match before {
+            Some(RunningPeer { session: Some(session), config }) => {
+                let impact = crate::peer::session_config(router, &name, &config, remote)
+                    .impact(&session_config);
+                if impact.needs_reset() && session.snapshot().established_at.is_some() {
+                    report.sessions_reset.push((
+                        self.name().to_owned(),
+                        name.clone(),
+                        impact.reset.join(", "),
+                    ));
+                }
+                if session.reconfigure(session_config).await.is_err() {
+                    report.problems.push(problem("the session's task has ended".into()));
+                }
+                session
+            }
+            _ => {
+                let handler = NeighborSession::new(Arc::clone(&self.shared), Arc::clone(&key));
+                Arc::new(spawn(session_config, handler))
+            }
+        };
+        self.shared.sessions().insert(Arc::clone(&key), Arc::downgrade(&session));
+        self.directory.remove(self.name(), &name);
+        if let Some(port) = running.listen.port {
+            let ifindex = match remote {
+                SocketAddr::V6(v6) if v6.scope_id() != 0 => Some(v6.scope_id()),
+                _ => None,
+            };
+            let entry = Entry {
+                router: Arc::clone(&self.shared.name),
+                peer: key,
+                local: wanted.local_address,
+                ifindex,
+                md5: wanted.md5.clone(),
+                session: Arc::clone(&session),
+            };
+            self.directory.insert(port, wanted.address, entry);
+        }
+        running.peers.insert(name, RunningPeer { config: wanted, session: Some(session) });
+    }
+
+    /// The neighbour's socket address, link-local ones with their interface.
+    fn remote(&self, config: &NeighborConfig) -> Result<SocketAddr, String> {
+        let IpAddr::V6(v6) = config.address else {
+            return Ok(SocketAddr::new(config.address, config.remote_port));
+        };
+        if !v6.is_unicast_link_local() {
+            return Ok(SocketAddr::new(config.address, config.remote_port));
+        }
+        let Some(interface) = &config.interface else {
+            return Err(format!("{v6} is link-local; name its interface"));
+        };
+        let index = nix::net::if_::if_nametoindex(interface.as_str())
+            .map_err(|_| format!("there is no interface {interface} here (yet)"))?;
+        Ok(SocketAddrV6::new(v6, config.remote_port, 0, index).into())
+    }
+
+    async fn drop_peer(
+        &self,
+        name: &str,
+        peer: RunningPeer,
+        reason: StopReason,
+        listeners: &HashMap<SocketAddr, Listener>,
+    ) {
+        self.directory.remove(self.name(), name);
+        self.shared.sessions().remove(name);
+        if peer.config.md5.is_some() {
+            for listener in listeners.values() {
+                if let Err(error) = listener.set_md5(peer.config.address, None) {
+                    debug!(peer = name, %error, "no key to remove");
+                }
+            }
+        }
+        if let Some(session) = peer.session {
+            session.stop(reason).await;
+        }
+    }
+
+    /// Ends all sessions with a Cease and all tasks.
+    pub(crate) async fn stop(&self, reason: &str) {
+        let mut running = self.running.lock().await;
+        let stops = std::mem::take(&mut running.peers).into_iter().map(|(name, peer)| async move {
+            self.directory.remove(self.name(), &name);
+            if let Some(session) = peer.session {
+                session.stop(StopReason::AdministrativeShutdown(Some(reason.to_owned()))).await;
+            }
+        });
+        futures_util::future::join_all(stops).await;
+        self.shared.sessions().clear();
+        for task in self.tasks.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            task.abort();
+        }
+    }
+
+    /// Where it accepts connections, as configured.
+    pub(crate) async fn listen(&self) -> Listen {
+        self.running.lock().await.listen.clone()
+    }
+}
+
+/// Puts the neighbour's key on the listening sockets it can arrive at, and takes an old one off.
+fn set_keys(
+    listeners: &HashMap<SocketAddr, Listener>,
+    listen: &Listen,
+    before: &Option<RunningPeer>,
+    wanted: &NeighborConfig,
+) -> std::io::Result<()> {
+    let old = before.as_ref().map(|p| &p.config);
+    for listener in listeners.values().filter(|l| Some(l.address().port()) == listen.port) {
+        if let Some(old) = old
+            && old.md5.is_some()
+            && (old.address != wanted.address || wanted.md5.is_none())
+            && let Err(error) = listener.set_md5(old.address, None)
+        {
+            warn!(%error, "cannot remove an old TCP MD5 key");
+        }
+        if wanted.md5.is_some() {
+            listener.set_md5(wanted.address, wanted.md5.as_ref())?;
+        }
+    }
+    Ok(())
+}
