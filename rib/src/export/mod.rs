@@ -35,6 +35,7 @@ mod out_table;
 mod outstanding;
 mod reason;
 mod regroup;
+mod rewrite;
 mod roster;
 mod rules;
 #[cfg(test)]

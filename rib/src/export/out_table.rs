@@ -21,6 +21,8 @@ use crate::OutId;
 pub(super) struct Out {
     pub(super) canonical: Box<[u8]>,
     pub(super) next_hop: NextHop,
+    /// Kept so that a growing table does not hash its contents again.
+    hash: u64,
     /// First bucket of the current batch with this set, see [`super::batch`].
     pub(super) bucket: u32,
 }
@@ -54,14 +56,14 @@ impl OutTable {
         let hash = self.hasher.hash_one((canonical, next_hop));
         let entries = &self.entries;
         let same = |id: &u32| {
-            entries[*id as usize]
-                .as_ref()
-                .is_some_and(|out| out.next_hop == next_hop && *out.canonical == *canonical)
+            entries[*id as usize].as_ref().is_some_and(|out| {
+                out.hash == hash && out.next_hop == next_hop && *out.canonical == *canonical
+            })
         };
         if let Some(id) = self.index.find(hash, same) {
             return OutId(*id);
         }
-        let out = Some(Out { canonical: canonical.into(), next_hop, bucket: u32::MAX });
+        let out = Some(Out { canonical: canonical.into(), next_hop, hash, bucket: u32::MAX });
         let id = match self.free.pop() {
             Some(id) => {
                 self.entries[id as usize] = out;
@@ -72,10 +74,9 @@ impl OutTable {
                 u32::try_from(self.entries.len() - 1).expect("fewer sets than rows")
             }
         };
-        let Self { entries, hasher, .. } = self;
+        let entries = &self.entries;
         self.index.insert_unique(hash, id, |id| {
-            let out = entries[*id as usize].as_ref().expect("indexed entries are live");
-            hasher.hash_one((&*out.canonical, out.next_hop))
+            entries[*id as usize].as_ref().expect("indexed entries are live").hash
         });
         OutId(id)
     }

@@ -24,9 +24,12 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use bgp_wire::{AttrBuilder, AttrType, Family, NextHop, Summary, SummaryFlags, attrs};
+use bgp_wire::{AttrType, Family, NextHop, Summary, SummaryFlags, attrs};
 
-use super::{ExportScope, GroupKey, NotSent, SessionKind};
+use super::{
+    ExportScope, GroupKey, NotSent, SessionKind,
+    rewrite::{self, Reflection},
+};
 use crate::{
     PeerKind,
     policy::{Compiled, NextHopSet, Outcome, PrefixClass, Scratch},
@@ -71,7 +74,6 @@ pub(super) struct Buffers {
     pub(super) policy: Scratch,
     /// The attributes to send.
     pub(super) out: Vec<u8>,
-    cluster_list: Vec<u8>,
 }
 
 /// Decides about `route` for prefixes of `family` and `class`.
@@ -87,7 +89,7 @@ pub(super) fn decide(
     if let Err(reason) = may_relay(key, &route) {
         return Verdict::withhold(reason);
     }
-    let Buffers { policy: scratch, out, cluster_list } = buffers;
+    let Buffers { policy: scratch, out } = buffers;
     let mut by_prefix = false;
     let mut canonical = route.canonical;
     let mut med_set = false;
@@ -113,49 +115,17 @@ pub(super) fn decide(
     };
     out.clear();
     if key.is_ebgp() {
-        let mut edit = AttrBuilder::edit(canonical);
-        edit.set_local_pref(None);
-        edit.remove(AttrType::ORIGINATOR_ID);
-        edit.remove(AttrType::CLUSTER_LIST);
-        if !originated && !med_set {
-            edit.set_med(None);
-        }
-        edit.prepend(key.local_as, 1);
-        edit.finish(out);
+        rewrite::external(canonical, key.local_as, originated || med_set, out);
     } else {
-        let reflected = matches!(route.source, PeerKind::Ibgp { .. });
-        if route.summary.local_pref.is_some()
-            && !reflected
-            && std::ptr::eq(canonical, route.canonical)
-        {
-            out.extend_from_slice(canonical);
-        } else {
-            let summary = Summary::of(canonical);
-            let mut edit = AttrBuilder::edit(canonical);
-            if summary.local_pref.is_none() {
-                edit.set_local_pref(Some(key.default_local_pref));
-            }
-            if reflected {
-                if summary.originator_id.is_none() {
-                    edit.set(AttrType::ORIGINATOR_ID, OPTIONAL, &route.source_id.octets());
-                }
-                cluster_list.clear();
-                cluster_list.extend_from_slice(&key.cluster_id.octets());
-                let before = attrs(canonical).find(|attr| attr.kind == AttrType::CLUSTER_LIST);
-                cluster_list.extend_from_slice(before.map_or(&[], |attr| attr.value));
-                edit.set(AttrType::CLUSTER_LIST, OPTIONAL, cluster_list);
-            }
-            edit.finish(out);
-        }
+        let reflection = matches!(route.source, PeerKind::Ibgp { .. })
+            .then_some(Reflection { originator: route.source_id, cluster_id: key.cluster_id });
+        rewrite::internal(canonical, key.default_local_pref, reflection, out);
     }
     if !fits(key, family, out, &next_hop) {
         return Verdict::Withhold { reason: NotSent::TooLarge, by_prefix };
     }
     Verdict::Send { next_hop, by_prefix }
 }
-
-/// Flags of an optional non-transitive attribute (RFC 4271 section 4.3).
-const OPTIONAL: u8 = 0x80;
 
 /// The checks before policy.
 fn may_relay(key: &GroupKey, route: &Route<'_>) -> Result<(), NotSent> {
