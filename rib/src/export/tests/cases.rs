@@ -412,3 +412,24 @@ fn work_is_sliced() {
     world.pump();
     assert_eq!(world.held(to).routes.len(), 10);
 }
+
+#[test]
+fn a_member_does_not_change_to_a_group_that_has_not_seen_all_routes() {
+    let mut world = World::new();
+    let source = world.peer(EBGP);
+    let (a, b, c) = (world.peer(EBGP), world.peer(EBGP), world.peer(EBGP));
+    let member = world.join(a, key(SessionKind::Ebgp));
+    world.join(b, key(SessionKind::Ebgp));
+    for n in 0..8 {
+        world.announce(source, v4(n), &plain(&[65001]));
+    }
+    world.pump();
+    let other = with_policy(SessionKind::Ebgp, marking());
+    world.join(c, other.clone());
+    world.exports.rekey(&mut world.rib, member, other);
+    world.pump();
+    let held = world.held(a);
+    assert_eq!((held.routes.len(), held.withdrawn, held.announced), (8, 0, 16));
+    assert_eq!(held.routes, world.held(c).routes);
+    assert_eq!(world.exports.group_of(member), world.exports.group_of(super::MemberId(c)));
+}
