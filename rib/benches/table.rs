@@ -1,10 +1,10 @@
 //! Interning, rows, decision, sweep: time, and bytes a route.
 //!
-//! `cargo bench -p rib --bench table`. Before the timings it prints what a million routes occupy, as counted by
-//! the tables themselves and as the process grew (`/proc/self/statm`).
+//! `cargo bench -p rib --bench table`. Before the timings it prints what a million routes occupy,
+//! as counted by the tables themselves and as the process grew (`/proc/self/statm`).
 //!
-//! Prefixes are distinct (asserted), in an order which is random for the index. Attribute sets are 58
-//! bytes on average; tables are filled at 1, 5.7 (a real transit table) and all routes a set.
+//! Prefixes are distinct (asserted), in an order which is random for the index. Attribute sets are
+//! 58 bytes on average; tables are filled at 1, 5.7 (a real transit table) and all routes a set.
 
 use std::{
     hint::black_box,

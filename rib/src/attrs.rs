@@ -15,9 +15,9 @@
 //! per [`AttrTable::intern`] or [`AttrTable::retain`] not yet [`AttrTable::release`]d. Its id is
 //! reused only after that, so a holder of a reference can keep an `AttrId` as long as it wants.
 //!
-//! **Cost.** 16 (box) + 36 (summary, count) + about 8 (index) bytes a set, and the bytes
-//! themselves plus the allocator's rounding. Hashing is foldhash seeded per table: not meant to resist
-//! an attacker who sees the seed, unpredictable to one who does not.
+//! **Cost.** 16 (box) + 36 (summary, count) + about 8 (index) bytes a set, and the bytes themselves
+//! plus the allocator's rounding. Hashing is foldhash seeded per table: not meant to resist an
+//! attacker who sees the seed, unpredictable to one who does not.
 //!
 //! References: RFC 4271 section 5.
 

@@ -1,11 +1,11 @@
 //! The decision process: which path of a row is best, and which share its traffic.
 //!
-//! **Where it sits.** [`Rib`](crate::Rib) calls [`Judge::select`] for a row whose order may have changed
-//! and [`Judge::rank`] to see that it cannot have; [`explain`](crate::explain) uses the same keys,
-//! so that what is explained is what was decided.
+//! **Where it sits.** [`Rib`](crate::Rib) calls [`Judge::select`] for a row whose order may have
+//! changed and [`Judge::rank`] to see that it cannot have; [`explain`](crate::explain) uses the
+//! same keys, so that what is explained is what was decided.
 //!
-//! **How it works.** A path becomes a few integers, higher is better, whose comparison in order *is* the
-//! decision:
+//! **How it works.** A path becomes a few integers, higher is better, whose comparison in order
+//! *is* the decision:
 //!
 //! ```text
 //! rank      local | LOCAL_PREF 32 | AS_PATH length 23 (inverted) | ORIGIN 8 (inverted)
@@ -15,10 +15,11 @@
 //! peer      address, interface, path id, session       <- lowest wins
 //! ```
 //!
-//! MED compares only within one neighbour AS, so it is no order of paths. It is applied as RFC 4271 says:
-//! among the paths of the highest rank, each one for which a path of the same neighbour AS with a
-//! lower MED exists is removed. The outcome does not depend on the order of arrival. A path of a lower
-//! rank than the best can therefore never matter, which is what makes most changes cost one comparison.
+//! MED compares only within one neighbour AS, so it is no order of paths. It is applied as RFC 4271
+//! says: among the paths of the highest rank, each one for which a path of the same neighbour AS
+//! with a lower MED exists is removed. The outcome does not depend on the order of arrival. A path
+//! of a lower rank than the best can therefore never matter, which is what makes most changes cost
+//! one comparison.
 //!
 //! References: RFC 4271 sections 9.1.1 and 9.1.2.2, RFC 4456 section 9, RFC 5004.
 

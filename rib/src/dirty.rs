@@ -1,8 +1,8 @@
 //! Which rows changed, for each reader of changes.
 //!
-//! **What it is for.** Update groups and the kernel's routes pull: a change sets a bit, the reader drains
-//! bits when it has room and reads what is best *then*. A prefix which flaps a thousand times between two
-//! drains costs one bit, and memory is bounded by rows, not by churn.
+//! **What it is for.** Update groups and the kernel's routes pull: a change sets a bit, the reader
+//! drains bits when it has room and reads what is best *then*. A prefix which flaps a thousand
+//! times between two drains costs one bit, and memory is bounded by rows, not by churn.
 //!
 //! **How it works.** One [`RowSet`] a consumer and family: a bitmap with two levels of summary bits
 //! (a word is looked at only if something is in it) and a cursor which goes round, so that rows are

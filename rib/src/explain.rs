@@ -1,9 +1,10 @@
 //! Why a path is best and each other one is not.
 //!
-//! **How it works.** Nothing is recorded while deciding. On demand the candidates of one row are made again
-//! from the same integers the decision compared ([`decide`](crate::decide)), and the first one in which
-//! a path differs from the best one names the step it lost at. What would be best without the best path is
-//! decided in the same way, so paths are listed in the order in which they would follow.
+//! **How it works.** Nothing is recorded while deciding. On demand the candidates of one row are
+//! made again from the same integers the decision compared ([`decide`](crate::decide)), and the
+//! first one in which a path differs from the best one names the step it lost at. What would be
+//! best without the best path is decided in the same way, so paths are listed in the order in which
+//! they would follow.
 //!
 //! References: RFC 4271 section 9.1.2.2.
 

@@ -1,14 +1,14 @@
 //! Path slots beyond a row's first: blocks of a few fixed sizes, found by a `u32`.
 //!
-//! **How it works.** One pool a block size. Sizes go 1 to 8 by one, then four an octave (10, 12, 14, 16,
-//! 20, ...), so at most a quarter of a block is unused. The size follows from the number of paths, so a
-//! row needs no capacity field. A row whose number of paths crosses a size moves to a block of
-//! the next one.
+//! **How it works.** One pool a block size. Sizes go 1 to 8 by one, then four an octave (10, 12,
+//! 14, 16, 20, ...), so at most a quarter of a block is unused. The size follows from the number of
+//! paths, so a row needs no capacity field. A row whose number of paths crosses a size moves to a
+//! block of the next one.
 //!
 //! **Cost.** 16 bytes a path, at most 20 with the unused part: 17.8 at ten paths a prefix.
 //!
-//! **Invariants.** A free block's first slot links to the next free one; a pool without blocks in use
-//! owns no memory.
+//! **Invariants.** A free block's first slot links to the next free one; a pool without blocks in
+//! use owns no memory.
 
 use crate::{
     AttrId, NextHopId, PeerIx,

@@ -3,13 +3,13 @@
 //! A consumer registers once, then drains:
 //!
 //! ```text
-//! rib.next_dirty::<V4Prefix>(me, 1000, &mut rows)   -> row ids, each row once however often it changed
+//! rib.next_dirty::<V4Prefix>(me, 1000, &mut rows)   each row once, however often it changed
 //!   for row in rows: rib.prefix(row), rib.best(row) / rib.ecmp(row)       what is true now
 //! ```
 //!
-//! A drained row keeps its prefix until the consumer drains the same family again, even if it has no path
-//! any more; a drain which finds nothing closes the last one. Who remembers row ids for longer (a
-//! member of an update group that lags behind) claims them with [`Rib::hold_row`].
+//! A drained row keeps its prefix until the consumer drains the same family again, even if it has
+//! no path any more; a drain which finds nothing closes the last one. Who remembers row ids for
+//! longer (a member of an update group that lags behind) claims them with [`Rib::hold_row`].
 
 use bgp_wire::{Family, FamilySet, V4Prefix, V6Prefix};
 

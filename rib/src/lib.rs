@@ -1,8 +1,8 @@
 //! BGP tables: interned attributes, best path, multipath, policy, update groups.
 //!
-//! A [`Rib`] holds what all sessions announced, decides which path of each prefix is best and which ones share
-//! its traffic, and lets any number of readers follow the changes. It is a plain data structure: no
-//! threads, no sockets, no clock; its owner calls it.
+//! A [`Rib`] holds what all sessions announced, decides which path of each prefix is best and which
+//! ones share its traffic, and lets any number of readers follow the changes. It is a plain data
+//! structure: no threads, no sockets, no clock; its owner calls it.
 //!
 //! ```
 //! use std::net::{IpAddr, Ipv4Addr};
@@ -56,16 +56,16 @@
 //! | dirty row | 1/8 a consumer | bitmap, whether dirty or not |
 //! | next hop, peer | about 60, 140 | of no weight: there are few |
 //!
-//! An IPv4 route with one path, 58 bytes of attributes shared by 5.7 routes and three consumers: 32 + 8 +
-//! 0.4 + 118 / 5.7 = 61 bytes. The tables grow in chunks of 4096 rows and 1024 sets, so capacity is
-//! use; only the index doubles.
+//! An IPv4 route with one path, 58 bytes of attributes shared by 5.7 routes and three consumers: 32
+//! + 8 + 0.4 + 118 / 5.7 = 61 bytes. The tables grow in chunks of 4096 rows and 1024 sets, so
+//! capacity is use; only the index doubles.
 #![forbid(unsafe_code)]
 
 mod attrs;
 mod chunks;
-pub mod decide;
+mod decide;
 mod dirty;
-pub mod explain;
+mod explain;
 pub mod export;
 mod extra;
 mod feed;

@@ -1,9 +1,9 @@
 //! Next hops: each (address, interface) once, with what the kernel's routes say of it.
 //!
-//! **Where it sits.** The speaker interns the next hop of an UPDATE, resolves it (longest match over
-//! the kernel's routes) and calls [`Rib::set_next_hop`](crate::Rib::set_next_hop) whenever the answer
-//! changes. The decision process asks whether it is reachable and at which IGP metric
-//! (RFC 4271 section 9.1.2).
+//! **Where it sits.** The speaker interns the next hop of an UPDATE, resolves it (longest match
+//! over the kernel's routes) and calls [`Rib::set_next_hop`](crate::Rib::set_next_hop) whenever the
+//! answer changes. The decision process asks whether it is reachable and at which IGP metric (RFC
+//! 4271 section 9.1.2).
 //!
 //! **How it works.** A change marks the entry; the rows which use it are found by the walk of
 //! [`Rib::sweep`](crate::Rib::sweep), which ends as soon as it has seen as many path slots as the

@@ -1,8 +1,9 @@
 //! Paged views for people and scripts: Adj-RIB-In of a peer, Loc-RIB, everything.
 //!
-//! A view must not stop the owner of the tables for the time a million rows take. Each call looks at a bounded
-//! number of rows from a cursor on, which is a [`RowId`]; the caller comes back with the next
-//! cursor. Rows which change between two pages are shown as they are when their page is made.
+//! A view must not stop the owner of the tables for the time a million rows take. Each call looks
+//! at a bounded number of rows from a cursor on, which is a [`RowId`]; the caller comes back with
+//! the next cursor. Rows which change between two pages are shown as they are when their page is
+//! made.
 
 use crate::{Path, PathFlags, PeerIx, Rib, RowId, table::TableFamily};
 
@@ -29,8 +30,8 @@ impl Rib {
         (next < self.table::<P>().slots()).then_some(RowId(next))
     }
 
-    /// Adj-RIB-In of `peer` (RFC 4271 section 3.2), refused paths included: what is in the `rows` row
-    /// ids from `from` on. Begin with `RowId(0)`.
+    /// Adj-RIB-In of `peer` (RFC 4271 section 3.2), refused paths included: what is in the `rows`
+    /// row ids from `from` on. Begin with `RowId(0)`.
     pub fn adj_rib_in<P: TableFamily>(&self, peer: PeerIx, from: RowId, rows: u32) -> Page<P> {
         self.page(from, rows, |path| path.peer == peer)
     }

@@ -1,11 +1,13 @@
 //! Who routes come from, as far as the decision process cares, and how many each has.
 //!
-//! **How it works.** A [`PeerIx`] stands for one session from Established to its end. When a session
-//! ends its paths become ineligible at once and are removed by [`Rib::sweep`](crate::Rib::sweep);
-//! the next session of the same neighbour gets another index, so new routes never mix with old ones.
+//! **How it works.** A [`PeerIx`] stands for one session from Established to its end. When a
+//! session ends its paths become ineligible at once and are removed by
+//! [`Rib::sweep`](crate::Rib::sweep); the next session of the same neighbour gets another index, so
+//! new routes never mix with old ones.
 //!
-//! **Invariants.** An index is reused only when the sweep is done and every consumer has drained the
-//! rows that were dirty then: nobody remembers a route of the old peer under the new peer's index.
+//! **Invariants.** An index is reused only when the sweep is done and every consumer has drained
+//! the rows that were dirty then: nobody remembers a route of the old peer under the new peer's
+//! index.
 //!
 //! References: RFC 4271 sections 3.2, 9.1.2.2; RFC 4456.
 

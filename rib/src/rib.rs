@@ -1,8 +1,8 @@
 //! The routing information base: the only place where tables change.
 //!
-//! **Where it sits.** The speaker owns one [`Rib`], feeds it from its sessions and lets update groups and
-//! the kernel's routes read from it. Synchronous and single-threaded; the speaker decides about
-//! locks and threads.
+//! **Where it sits.** The speaker owns one [`Rib`], feeds it from its sessions and lets update
+//! groups and the kernel's routes read from it. Synchronous and single-threaded; the speaker
+//! decides about locks and threads.
 //!
 //! **How it works.** A change of a path goes through the same four steps:
 //!
@@ -14,9 +14,9 @@
 //!   4 tell consumers, free the row if unused       (finish)
 //! ```
 //!
-//! **Invariants.** Every row is decided whenever one of its paths changes. Rows touched by a peer's end or
-//! a next hop's change are decided when [`Rib::sweep`] meets them, or earlier when a path of theirs
-//! changes; until then they show what was decided before.
+//! **Invariants.** Every row is decided whenever one of its paths changes. Rows touched by a peer's
+//! end or a next hop's change are decided when [`Rib::sweep`] meets them, or earlier when a path of
+//! theirs changes; until then they show what was decided before.
 //!
 //! References: RFC 4271 sections 3.2, 9.1, 9.2.
 
@@ -120,7 +120,8 @@ impl Rib {
         }
     }
 
-    /// Add or replace (RFC 4271 section 9.1.4, implicit withdraw) the path of `peer` with `path_id`.
+    /// Add or replace (RFC 4271 section 9.1.4, implicit withdraw) the path of `peer` with
+    /// `path_id`.
     ///
     /// The row takes references of its own to `attr` and `next_hop`. Of `flags` only those which
     /// make a path ineligible are looked at.

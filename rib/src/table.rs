@@ -1,16 +1,17 @@
 //! The rows of one family: exact index from prefix to row, rows in chunks, path slots.
 //!
-//! **Where it sits.** Pure storage under [`Rib`](crate::Rib), which alone changes it: nothing here decides,
-//! counts references or tells consumers. Readers get rows by id or prefix.
+//! **Where it sits.** Pure storage under [`Rib`](crate::Rib), which alone changes it: nothing here
+//! decides, counts references or tells consumers. Readers get rows by id or prefix.
 //!
 //! **How it works.**
 //!
 //! ```text
-//! prefix -> hash -> HashTable<u32> -> rows[RowId] { prefix, slot 0, len, extra } -> slots 1.. (blocks)
+//! prefix -> hash -> HashTable<u32> -> rows[RowId] { prefix, slot 0, extra } -> slots 1 and up
 //! ```
 //!
 //! **Invariants.** A prefix has at most one row. Rows without paths stay in the index until nobody
-//! refers to them; free rows are linked through `extra`. When the last row goes, so does all memory.
+//! refers to them; free rows are linked through `extra`. When the last row goes, so does all
+//! memory.
 //!
 //! **Cost.** 5 bytes of index an entry at a load of 44 to 87 %: 6 to 11 bytes; row 32 or 44 bytes.
 

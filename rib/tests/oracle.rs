@@ -1,10 +1,10 @@
-//! The tables against a naive model: random announcements, replacements, withdrawals, sessions ending, next
-//! hops changing, sliced sweeps and readers draining, compared with a decision written down from the
-//! words of RFC 4271 section 9.1.2.2 over plain vectors.
+//! The tables against a naive model: random announcements, replacements, withdrawals, sessions
+//! ending, next hops changing, sliced sweeps and readers draining, compared with a decision written
+//! down from the words of RFC 4271 section 9.1.2.2 over plain vectors.
 //!
 //! The model knows nothing of arrival order, so equality is order independence too. Readers keep a
-//! mirror by row id: a lost change, or a row id reused before its withdrawal was reported, shows as a
-//! difference.
+//! mirror by row id: a lost change, or a row id reused before its withdrawal was reported, shows as
+//! a difference.
 
 #![allow(clippy::unwrap_used, reason = "test code outside of test functions")]
 
@@ -424,7 +424,11 @@ fn run<P: TableFamily>(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 600,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn ipv4_tables_equal_the_model(
@@ -463,7 +467,8 @@ proptest! {
             }
             let row = real.rib.row(v4(0)).unwrap();
             let best = real.rib.best::<V4Prefix>(row).map(|p| (p.peer, p.path_id));
-            let set: Vec<_> = real.rib.ecmp::<V4Prefix>(row).map(|p| key(&real.peers, 0, p)).collect();
+            let set = real.rib.ecmp::<V4Prefix>(row);
+            let set: Vec<_> = set.map(|path| key(&real.peers, 0, path)).collect();
             outcomes.push((best, sorted(&set)));
         }
         prop_assert!(outcomes.windows(2).all(|pair| pair[0] == pair[1]), "{outcomes:?}");
