@@ -394,8 +394,9 @@ impl<H: SessionHandler> Runner<H> {
 
     /// Lets a connection say what is queued and end; UPDATEs are not worth the time.
     fn close(&mut self, mut link: Link) {
+        let had_session = link.outbox.is_some();
         link.seal();
-        if self.closing.len() >= MAX_CLOSING {
+        if self.closing.len() >= MAX_CLOSING && !had_session {
             // Someone opens connections faster than they can be refused in good manner.
             return;
         }
@@ -472,5 +473,5 @@ async fn pushed(outgoing: Option<&Link>, incoming: Option<&Link>) {
 
 /// A read after which others get their turn.
 const LARGE_READ: usize = 64 << 10;
-/// Connections that may be saying goodbye at the same time.
+/// Connections without a session that may be saying goodbye at the same time.
 const MAX_CLOSING: usize = 8;

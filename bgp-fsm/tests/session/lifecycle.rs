@@ -228,3 +228,18 @@ async fn a_second_stop_returns_at_once() {
     assert!(handle.reset(StopReason::BfdDown).await.is_err());
     log.with(|seen| assert_eq!(seen.downs.len(), 1));
 }
+
+#[tokio::test]
+async fn connections_that_are_refused_cannot_cost_the_session_its_cease() {
+    let (handle, _log, mut script) = established(90).await;
+    // Refused ones that do not close their side linger for a moment.
+    let mut refused = Vec::new();
+    for _ in 0..12 {
+        let mut late = Script::connect(&handle).await;
+        late.expect_end_or_notification().await;
+        refused.push(late);
+    }
+    let stop = handle.stop(StopReason::PeerDeconfigured);
+    let (notification, ()) = tokio::join!(script.expect_notification(), stop);
+    assert_eq!(notification, Notification::cease(cease::DECONFIGURED));
+}

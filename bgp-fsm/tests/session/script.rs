@@ -104,6 +104,14 @@ impl Script {
         notification
     }
 
+    /// The end of a refused connection: past a few at a time they are closed without a word, which
+    /// may be a reset.
+    pub(crate) async fn expect_end_or_notification(&mut self) {
+        let mut rest = Vec::new();
+        let end = timeout(PATIENCE, self.stream.read_to_end(&mut rest)).await;
+        let _how = end.expect("the connection is not closed");
+    }
+
     pub(crate) async fn expect_end(&mut self) {
         while let Some(frame) = self.frame().await {
             assert_eq!(frame[..], KEEPALIVE, "{:?}", Message::decode(&frame));
