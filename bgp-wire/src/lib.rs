@@ -1,4 +1,66 @@
 //! BGP message codec: bytes to typed messages and back, RFC 7606 verdicts.
+//!
+//! What for: everything between a TCP stream and typed routes, both ways, and nothing else: no I/O,
+//! no clock, no tables. Usable on its own by anything that reads or writes BGP.
+//!
+//! Where it sits: below the state machine (bgp-fsm) and the tables (rib); it knows neither.
+//!
+//! How a message goes in:
+//! ```text
+//!   stream ─next_frame─> frame ─Message::decode─> OPEN, NOTIFICATION, ROUTE-REFRESH: owned values
+//!                          └────UpdateView::parse──> UPDATE: checked ranges, nothing copied
+//!                                   ├─ withdrawn_v4, reach_v6, ...: prefixes
+//!                                   └─ attrs: canonical attribute bytes, or treat-as-withdraw
+//! ```
+//! and out: `encode` of each message, [`AttrBuilder`] for attribute sets, [`pack_announce`],
+//! [`pack_withdraw`] and [`end_of_rib`] for UPDATEs.
+//!
+//! Who judges what: `next_frame` the header; `decode` of a type its syntax; `UpdateView::parse` what
+//! ends the session; `UpdateView::attrs` what costs routes or attributes ([`attr::table`] has a row
+//! for each attribute). Semantics (is this the right AS, is there a loop, does the next hop resolve)
+//! belong to the callers. Every [`DecodeError`] carries the octet offset of the fault and makes the
+//! exact NOTIFICATION.
+//!
+//! Invariants: no input panics, allocates without bound or makes a loop longer than itself; unknown
+//! capabilities and unknown transitive attributes survive octet for octet; canonical attribute bytes
+//! of equal sets are equal.
+//!
+//! Families with NLRI of their own: IPv4 and IPv6 unicast. Others are named ([`Family`]) and
+//! negotiable, and their NLRI is skipped and counted; a new one is an [`NlriPrefix`]-like type and an
+//! arm in the view.
+//!
+//! ```
+//! use bgp_wire::{
+//!     AsPath, Asn, AttrBuilder, AttrOutcome, AttrScratch, EncodeContext, Framed, MAX_MESSAGE, NextHop,
+//!     UpdateContext, UpdateView, V4Prefix, next_frame, pack_announce,
+//! };
+//!
+//! // Announce two prefixes with one attribute set...
+//! let mut set = Vec::new();
+//! AttrBuilder::new().set_origin(0).replace_as_path(&[Asn(65001), Asn(65002)]).finish(&mut set);
+//! let nlri: [V4Prefix; 2] = ["192.0.2.0/24".parse()?, "198.51.100.0/25".parse()?];
+//! let next_hop = NextHop::V4([203, 0, 113, 1].into());
+//! let mut stream = Vec::new();
+//! pack_announce(&set, &next_hop, &EncodeContext::default(), nlri.map(|p| (0, p)), &mut stream);
+//!
+//! // ... and read them back.
+//! let Framed::Message { frame, .. } = next_frame(&stream, MAX_MESSAGE)? else { panic!() };
+//! let view = UpdateView::parse(&frame[19..], &UpdateContext::default())?;
+//! assert_eq!(view.next_hop_v4(), Some(next_hop));
+//! assert!(view.reach_v4().map(|(_path_id, prefix)| prefix).eq(nlri));
+//! let mut scratch = AttrScratch::default();
+//! match view.attrs(&mut scratch) {
+//!     AttrOutcome::Ok { canonical, .. } => {
+//!         assert_eq!(canonical, set);
+//!         assert_eq!(AsPath::of(canonical).to_string(), "65001 65002");
+//!     }
+//!     AttrOutcome::TreatAsWithdraw(reason) => panic!("{reason}"),
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! References: RFC 4271, 1997, 2545, 2918, 4360, 4456, 4724, 4760, 5492, 6286, 6608, 6793, 7313, 7606,
+//! 7607, 7911, 8092, 8538, 8654, 8950, 9003, 9072, 9234, 9384, 9494, 9687.
 #![forbid(unsafe_code)]
 
 pub mod asn;
