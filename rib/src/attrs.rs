@@ -152,9 +152,26 @@ impl AttrTable {
         };
         self.bytes[id] = canonical.into();
         self.payload += canonical.len();
+        if self.index.len() == self.index.capacity() {
+            self.grow();
+        }
         let (bytes, hasher) = (&self.bytes, &self.hasher);
         self.index.insert_unique(hash, id, |&id| hasher.hash_one(&*bytes[id]));
         AttrId(id)
+    }
+
+    /// Double the index. Entries go over in the order of ids, in which their bytes were allocated;
+    /// the index's own way of growing would read them in the order of their hashes.
+    fn grow(&mut self) {
+        let mut ids: Vec<u32> = self.index.iter().copied().collect();
+        ids.sort_unstable();
+        let (bytes, hasher) = (&self.bytes, &self.hasher);
+        let hash = |&id: &u32| hasher.hash_one(&*bytes[id]);
+        let mut index = HashTable::with_capacity((ids.len() * 2).max(64));
+        for id in ids {
+            index.insert_unique(hash(&id), id, hash);
+        }
+        self.index = index;
     }
 
     #[cold]
