@@ -1,0 +1,1 @@
+//! What samples of both models come to.
