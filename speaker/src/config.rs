@@ -95,8 +95,10 @@ pub struct NeighborConfig {
     pub remote_port: u16,
     /// Only wait for the neighbour to dial.
     pub passive: bool,
-    /// Local address to dial from.
+    /// Local address to dial from, and the only one connections are accepted on.
     pub local_address: Option<IpAddr>,
+    /// Interface whose address to dial from, when no address is given.
+    pub local_interface: Option<String>,
     /// Families to negotiate.
     pub families: Vec<Family>,
     /// Hold time in seconds, 0 or at least 3.

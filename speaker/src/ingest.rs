@@ -192,10 +192,8 @@ impl Core {
             }
             match life.import.apply(&mut self.rib.attrs, prefix, attr) {
                 ImportVerdict::Accept(accepted) => {
+                    // The policy keeps its reference to the set until the next call.
                     self.rib.announce(ix, path_id, prefix, accepted, next_hop, flags);
-                    if accepted != attr {
-                        self.rib.attrs.release(accepted);
-                    }
                 }
                 ImportVerdict::Deny => {
                     let flags = flags.with(PathFlags::FILTERED);

@@ -26,20 +26,7 @@ pub(crate) struct Ends {
 impl Ends {
     /// Looks up the interface of the session's local address.
     pub(crate) fn of(local: IpAddr, scope: u32) -> Self {
-        let Ok(all) = getifaddrs() else { return Self::from_address(local) };
-        let all: Vec<(u32, IpAddr)> = all
-            .filter_map(|entry| {
-                let storage = entry.address?;
-                let address = match (storage.as_sockaddr_in(), storage.as_sockaddr_in6()) {
-                    (Some(v4), _) => IpAddr::V4(v4.ip()),
-                    (_, Some(v6)) => IpAddr::V6(v6.ip()),
-                    _ => return None,
-                };
-                let ifindex = if_nametoindex(entry.interface_name.as_str()).ok()?;
-                Some((ifindex, address))
-            })
-            .collect();
-        Self::among(local, scope, &all)
+        Self::among(local, scope, &all_addresses())
     }
 
     fn among(local: IpAddr, scope: u32, all: &[(u32, IpAddr)]) -> Self {
@@ -77,6 +64,38 @@ impl Ends {
             IpAddr::V4(v4) => self.v4 == Some(v4),
             IpAddr::V6(v6) => self.v6 == Some(v6) || self.link_local == Some(v6),
         }
+    }
+}
+
+/// Every address of ours with its interface.
+fn all_addresses() -> Vec<(u32, IpAddr)> {
+    let Ok(all) = getifaddrs() else { return Vec::new() };
+    all.filter_map(|entry| {
+        let storage = entry.address?;
+        let address = match (storage.as_sockaddr_in(), storage.as_sockaddr_in6()) {
+            (Some(v4), _) => IpAddr::V4(v4.ip()),
+            (_, Some(v6)) => IpAddr::V6(v6.ip()),
+            _ => return None,
+        };
+        let ifindex = if_nametoindex(entry.interface_name.as_str()).ok()?;
+        Some((ifindex, address))
+    })
+    .collect()
+}
+
+/// An address of the interface of the same kind as `remote`: family, and link-local or not.
+pub(crate) fn address_of(interface: &str, remote: IpAddr) -> Option<IpAddr> {
+    let index = if_nametoindex(interface).ok()?;
+    all_addresses()
+        .into_iter()
+        .find(|(i, a)| *i == index && kind(*a) == kind(remote))
+        .map(|(_, a)| a)
+}
+
+fn kind(address: IpAddr) -> (bool, bool) {
+    match address {
+        IpAddr::V4(_) => (true, false),
+        IpAddr::V6(v6) => (false, v6.is_unicast_link_local()),
     }
 }
 

@@ -34,6 +34,7 @@ pub(crate) fn session_config(
     name: &str,
     config: &NeighborConfig,
     remote: SocketAddr,
+    local: Option<IpAddr>,
 ) -> SessionConfig {
     let mut peer = PeerConfig::new(router.asn, config.remote_as, router.router_id);
     peer.hold_time = HoldTime::from_secs(config.hold_time);
@@ -53,7 +54,7 @@ pub(crate) fn session_config(
         families: Vec::new(),
     }];
     let mut session = SessionConfig::new(peer, remote);
-    session.local = config.local_address.map(|a| SocketAddr::new(a, 0));
+    session.local = local.map(|a| SocketAddr::new(a, 0));
     session.ttl = ttl(router, config);
     session.connect_timeout = CONNECT_TIMEOUT;
     session.outbox_high = OUTBOX_HIGH;

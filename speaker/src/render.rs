@@ -6,13 +6,13 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bgp_fsm::session::MessageCounts as Counts;
+use bgp_fsm::session::{ErrorRecord, MessageCounts as Counts};
 use bgp_fsm::{Negotiated, RemoteAs};
 use bgp_wire::attr::{AsPath, AttrType, Community, ExtCommunity, LargeCommunity, attrs, origin};
 use bgp_wire::{Asn, Family, NextHop, V4Prefix, V6Prefix};
 
 use crate::core::{Core, Life, Neighbor};
-use crate::view::{AttributesView, MessageCounts, PeerFamilyView, PeerView};
+use crate::view::{AttributesView, MessageCounts, NotificationView, PeerFamilyView, PeerView};
 
 /// Text forms of an attribute set; `scope` is the interface of a link-local next hop.
 pub(crate) fn attributes(
@@ -113,8 +113,10 @@ pub(crate) fn peer(
         established_count: snapshot.map_or(0, |s| s.established_count),
         shutdown: config.shutdown.clone(),
         last_error: snapshot.and_then(|s| Some(s.last_error.as_ref()?.text.clone())),
-        last_sent: snapshot.and_then(|s| Some(s.last_sent.as_ref()?.text.clone())),
-        last_received: snapshot.and_then(|s| Some(s.last_received.as_ref()?.text.clone())),
+        last_error_secs: snapshot
+            .and_then(|s| Some(now.saturating_duration_since(s.last_error.as_ref()?.at).as_secs())),
+        last_sent: snapshot.and_then(|s| notification(s.last_sent.as_ref()?, now)),
+        last_received: snapshot.and_then(|s| notification(s.last_received.as_ref()?, now)),
         local_endpoint: life.map(|(_, life)| life.established.local),
         remote_endpoint: life.map(|(_, life)| life.established.remote),
         remote_router_id: negotiated.map(|n| n.peer_router_id),
@@ -124,7 +126,20 @@ pub(crate) fn peer(
         families: families.into_iter().map(|f| family(core, life, f)).collect(),
         received: snapshot.map_or_else(MessageCounts::default, |s| counts(&s.counters.received)),
         sent: snapshot.map_or_else(MessageCounts::default, |s| counts(&s.counters.sent)),
+        treated_as_withdraw: life.map_or(0, |(_, life)| life.treated_as_withdraw),
+        attributes_discarded: life.map_or(0, |(_, life)| life.attributes_discarded),
+        over_limit: life.map_or(0, |(_, life)| life.over_limit),
     }
+}
+
+fn notification(record: &ErrorRecord, now: Instant) -> Option<NotificationView> {
+    let sent = record.notification.as_ref()?;
+    Some(NotificationView {
+        secs_ago: now.saturating_duration_since(record.at).as_secs(),
+        code: sent.code,
+        subcode: sent.subcode,
+        text: record.text.clone(),
+    })
 }
 
 fn secs(duration: Option<std::time::Duration>) -> u16 {

@@ -244,8 +244,9 @@ impl Router {
             running.peers.insert(name, RunningPeer { config: wanted, session: None });
             return;
         }
-        let remote = match self.remote(&wanted) {
-            Ok(remote) => remote,
+        let ends = self.remote(&wanted).and_then(|remote| Ok((remote, local_end(&wanted)?)));
+        let (remote, local) = match ends {
+            Ok(ends) => ends,
             Err(why) => {
                 if let Some(peer) = before {
                     self.drop_peer(&name, peer, StopReason::ConfigurationChange, listeners).await;
@@ -264,10 +265,10 @@ impl Router {
             running.peers.insert(name, RunningPeer { config: wanted, session: None });
             return;
         }
-        let session_config = crate::peer::session_config(router, &name, &wanted, remote);
+        let session_config = crate::peer::session_config(router, &name, &wanted, remote, local);
         let session = match before {
             Some(RunningPeer { session: Some(session), config }) => {
-                let impact = crate::peer::session_config(router, &name, &config, remote)
+                let impact = crate::peer::session_config(router, &name, &config, remote, local)
                     .impact(&session_config);
                 if impact.needs_reset() && session.snapshot().established_at.is_some() {
                     report.sessions_reset.push((
@@ -296,7 +297,7 @@ impl Router {
             let entry = Entry {
                 router: Arc::clone(&self.shared.name),
                 peer: key,
-                local: wanted.local_address,
+                local,
                 ifindex,
                 md5: wanted.md5.clone(),
                 session: Arc::clone(&session),
@@ -362,6 +363,20 @@ impl Router {
     /// Where it accepts connections, as configured.
     pub(crate) async fn listen(&self) -> Listen {
         self.running.lock().await.listen.clone()
+    }
+}
+
+/// The local address to use, when one is asked for.
+fn local_end(config: &NeighborConfig) -> Result<Option<IpAddr>, String> {
+    let (None, Some(interface)) = (config.local_address, &config.local_interface) else {
+        return Ok(config.local_address);
+    };
+    match crate::local::address_of(interface, config.address) {
+        Some(address) => Ok(Some(address)),
+        None => Err(format!(
+            "interface {interface} has no address that can reach {}; give it one or name another              update source",
+            config.address
+        )),
     }
 }
 

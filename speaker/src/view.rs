@@ -44,12 +44,15 @@ pub struct PeerView {
     /// Last reason the session ended or failed to come up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
-    /// Last NOTIFICATION sent, decoded.
+    /// Seconds since `last_error`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_sent: Option<String>,
-    /// Last NOTIFICATION received, decoded.
+    pub last_error_secs: Option<u64>,
+    /// Last NOTIFICATION sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_received: Option<String>,
+    pub last_sent: Option<NotificationView>,
+    /// Last NOTIFICATION received.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_received: Option<NotificationView>,
     /// Our end of the TCP connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub local_endpoint: Option<SocketAddr>,
@@ -73,6 +76,29 @@ pub struct PeerView {
     pub received: MessageCounts,
     /// Messages sent, by type.
     pub sent: MessageCounts,
+    /// UPDATEs of this session whose routes were treated as withdrawn (RFC 7606).
+    #[serde(default)]
+    pub treated_as_withdraw: u64,
+    /// Attributes of this session that were discarded (RFC 7606).
+    #[serde(default)]
+    pub attributes_discarded: u64,
+    /// Prefixes refused because the bound on prefixes was reached.
+    #[serde(default)]
+    pub over_limit: u64,
+}
+
+/// A NOTIFICATION and when it went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NotificationView {
+    /// Seconds ago.
+    pub secs_ago: u64,
+    /// Error code (RFC 4271 section 4.5).
+    pub code: u8,
+    /// Error subcode.
+    pub subcode: u8,
+    /// Decoded, with a shutdown communication if there is one.
+    pub text: String,
 }
 
 /// Route counts of one family of a session.

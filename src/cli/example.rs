@@ -18,6 +18,7 @@ pub(crate) fn example_peer(name: &str, state: &str, families: Vec<PeerFamilyView
         established_count: 1,
         shutdown: None,
         last_error: None,
+        last_error_secs: None,
         last_sent: None,
         last_received: None,
         local_endpoint: None,
@@ -29,5 +30,8 @@ pub(crate) fn example_peer(name: &str, state: &str, families: Vec<PeerFamilyView
         families,
         received: MessageCounts::default(),
         sent: MessageCounts::default(),
+        treated_as_withdraw: 0,
+        attributes_discarded: 0,
+        over_limit: 0,
     }
 }

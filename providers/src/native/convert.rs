@@ -1,0 +1,322 @@
+//! From intent to the speaker's configuration. Pure and total: what cannot be carried out is left
+//! out and said.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bgp_wire::attr::{AttrBuilder, Community, ExtCommunity, LargeCommunity};
+use bgp_wire::{Asn, Family, Prefix, V4Prefix, V6Prefix};
+use intent::{
+    Auth, LimitAction, LocalEnd, NextHopSet, ObjectRef, PeerAddress, PeerScope, Reason, RemoteAs,
+    Ttl,
+};
+use ipnet::IpNet;
+use rib::DecisionConfig;
+use rib::export::ExportScope;
+use rib::policy as ir;
+use speaker::{
+    Listen, MaximumPrefix, Md5Key, NeighborConfig, Origination, OverLimit, RouterConfig,
+};
+
+use crate::Outcome;
+
+/// LOCAL_PREF of paths that carry none (RFC 4271 leaves the value to us; everybody uses 100).
+const DEFAULT_LOCAL_PREF: u32 = 100;
+
+/// A router and what had to be left out of it.
+pub(super) fn router(router: &intent::Router) -> (RouterConfig, Vec<Outcome>) {
+    let mut outcomes = Vec::new();
+    let mut peers = BTreeMap::new();
+    for (name, peer) in &router.peers {
+        match neighbor(router, peer) {
+            Ok(config) => {
+                peers.insert(name.as_str().to_owned(), config);
+            }
+            Err((reason, message)) => {
+                outcomes.push(outcome(router, &peer.source, reason, message));
+            }
+        }
+    }
+    let config = RouterConfig {
+        asn: Asn(router.asn.value()),
+        router_id: router.router_id.value(),
+        listen: Listen {
+            port: router.listen.port.map(std::num::NonZeroU16::get),
+            addresses: router.listen.addresses.clone(),
+        },
+        cluster_id: router.cluster_id,
+        decision: DecisionConfig {
+            always_compare_med: router.best_path.always_compare_med,
+            deterministic_med: router.best_path.deterministic_med,
+            compare_router_id: router.best_path.compare_router_id,
+            multipath_relax: router.best_path.multipath_relax,
+            maximum_paths: router.best_path.maximum_paths,
+            default_local_pref: DEFAULT_LOCAL_PREF,
+        },
+        export_scope: match router.export_scope {
+            intent::ExportScope::Originated => ExportScope::OriginatedOnly,
+            intent::ExportScope::AllBest => ExportScope::AllBest,
+        },
+        install_routes: router.install_routes,
+        install_default: router.install_default_route,
+        originations: router
+            .originations
+            .iter()
+            .map(|o| (prefix(o.prefix), origination(o)))
+            .collect(),
+        peers,
+    };
+    (config, outcomes)
+}
+
+pub(super) fn outcome(
+    router: &intent::Router,
+    object: &ObjectRef,
+    reason: Reason,
+    message: String,
+) -> Outcome {
+    Outcome { router: router.name.clone(), object: object.clone(), reason, message }
+}
+
+fn neighbor(
+    router: &intent::Router,
+    peer: &intent::Peer,
+) -> Result<NeighborConfig, (Reason, String)> {
+    let (address, interface) = match &peer.address {
+        PeerAddress::Ip(address) => (*address, None),
+        PeerAddress::LinkLocal { address, interface } => {
+            (IpAddr::V6(*address), Some(interface.to_string()))
+        }
+        PeerAddress::Interface(interface) => {
+            let message = format!(
+                "peering over interface {interface} without an address is not there yet; give the \
+                 neighbour's address, link-local ones as fe80::1%{interface}"
+            );
+            return Err((Reason::UnsupportedByProvider, message));
+        }
+    };
+    let families: Vec<Family> = peer.families.iter().filter_map(|f| family(*f)).collect();
+    if families.is_empty() {
+        let message =
+            "none of its address families is carried yet; add ipv4/unicast or ipv6/unicast";
+        return Err((Reason::UnsupportedAddressFamily, message.to_owned()));
+    }
+    let md5 = match &peer.auth {
+        Auth::None => None,
+        // Fail closed: a key that cannot be used is no reason to go without.
+        Auth::Md5(secret) => Some(Md5Key::new(secret.expose()).ok_or_else(|| {
+            let message = "the TCP MD5 password must have 1 to 80 octets; shorten the Secret";
+            (Reason::PeerConfigurationFailed, message.to_owned())
+        })?),
+    };
+    let (local_address, local_interface) = match &peer.local {
+        LocalEnd::Auto => (None, None),
+        LocalEnd::Address(address) => (Some(*address), None),
+        LocalEnd::Interface(interface) => (None, Some(interface.to_string())),
+    };
+    Ok(NeighborConfig {
+        description: peer.description.clone().unwrap_or_default(),
+        address,
+        interface,
+        remote_as: match peer.remote_as {
+            RemoteAs::Asn(asn) => bgp_fsm::RemoteAs::Asn(Asn(asn.value())),
+            RemoteAs::Internal => bgp_fsm::RemoteAs::Internal,
+            RemoteAs::External => bgp_fsm::RemoteAs::External,
+        },
+        remote_port: peer.remote_port,
+        passive: peer.passive,
+        local_address,
+        local_interface,
+        families,
+        hold_time: peer.timers.hold.map_or(0, |h| h.hold()),
+        keepalive: peer.timers.hold.map(|h| h.keepalive()),
+        connect_retry: peer.timers.connect_retry,
+        idle_hold: peer.timers.idle_hold,
+        extended_next_hop: peer.extended_next_hop,
+        extended_message: peer.extended_message,
+        ttl: match peer.ttl {
+            Ttl::Multihop(ttl) => Some(ttl.get()),
+            Ttl::Default | Ttl::Security(_) => None,
+        },
+        min_ttl: match peer.ttl {
+            Ttl::Security(ttl) => Some(ttl.get()),
+            Ttl::Default | Ttl::Multihop(_) => None,
+        },
+        md5,
+        route_reflector_client: peer.route_reflector_client && !peer.is_external(router.asn),
+        next_hop_self: peer.next_hop_self,
+        allow_as_in: peer.allow_as_in.count(),
+        maximum_prefix: Some(MaximumPrefix {
+            limit: peer.maximum_prefix.limit,
+            action: match peer.maximum_prefix.action {
+                LimitAction::Warn => OverLimit::Refuse,
+                LimitAction::Restart { after } => OverLimit::Restart(after),
+                LimitAction::Shutdown => OverLimit::Shutdown,
+            },
+        }),
+        import: Arc::new(chain(&peer.import)),
+        export: Arc::new(chain(&peer.export)),
+        shutdown: peer.shutdown.clone(),
+    })
+}
+
+/// What of a carried-out object has no effect yet, so that it can be said.
+pub(super) fn partly(router: &intent::Router) -> Vec<Outcome> {
+    let mut outcomes = Vec::new();
+    for peer in router.peers.values() {
+        let missing: Vec<&str> =
+            peer.families.iter().filter(|f| family(**f).is_none()).map(|f| f.as_str()).collect();
+        if !missing.is_empty() && missing.len() < peer.families.len() {
+            let message = format!("not carried yet: {}", missing.join(", "));
+            outcomes.push(outcome(router, &peer.source, Reason::UnsupportedAddressFamily, message));
+        }
+        if !peer.timers.minimum_advertisement.is_zero() {
+            let message = "minimumAdvertisement is not carried out: changes are sent at once";
+            let reason = Reason::UnsupportedByProvider;
+            outcomes.push(outcome(router, &peer.source, reason, message.to_owned()));
+        }
+    }
+    outcomes
+}
+
+fn origination(origination: &intent::Origination) -> Origination {
+    let a = &origination.attributes;
+    let list = |asns: &[intent::Asn]| asns.iter().map(|a| Asn(a.value())).collect::<Vec<_>>();
+    let communities: Vec<Community> = a.communities.iter().map(|c| Community(c.0)).collect();
+    let large: Vec<LargeCommunity> =
+        a.large_communities.iter().map(|c| LargeCommunity(c.0, c.1, c.2)).collect();
+    let ext: Vec<ExtCommunity> = a.ext_communities.iter().map(|c| ExtCommunity(c.0)).collect();
+    let mut builder = AttrBuilder::new();
+    builder
+        .set_origin(origin(a.origin) as u8)
+        .replace_as_path(&list(&a.as_path))
+        .set_med(a.med)
+        .set_local_pref(a.local_pref)
+        .set_communities(&communities)
+        .set_large_communities(&large)
+        .set_ext_communities(&ext);
+    let mut attributes = Vec::new();
+    let fits = builder.finish(&mut attributes);
+    debug_assert!(fits, "the lists of an advertisement are bounded far below 65,535 octets");
+    Origination {
+        attributes,
+        next_hop: match a.next_hop {
+            Some(NextHopSet::Address(address)) => Some(address),
+            Some(NextHopSet::Own) | None => None,
+        },
+        peers: match &origination.peers {
+            PeerScope::All => None,
+            PeerScope::Only(peers) => Some(peers.iter().map(|p| p.as_str().to_owned()).collect()),
+        },
+    }
+}
+
+fn chain(chain: &intent::PolicyChain) -> ir::Chain {
+    ir::Chain::new(chain.stages().iter().map(policy))
+}
+
+fn policy(policy: &intent::Policy) -> ir::Policy {
+    ir::Policy {
+        terms: policy.terms.iter().map(|t| term(policy, t)).collect(),
+        default: match policy.default {
+            intent::Disposition::Permit => ir::Disposition::Permit,
+            intent::Disposition::Deny => ir::Disposition::Deny,
+        },
+    }
+}
+
+fn term(policy: &intent::Policy, term: &intent::Term) -> ir::Term {
+    ir::Term {
+        name: format!("{}/{}", policy.name, term.name),
+        matches: term.matches.iter().map(condition).collect(),
+        action: match &term.action {
+            intent::Action::Permit(sets) => ir::Action::Permit(sets.iter().map(set).collect()),
+            intent::Action::Deny => ir::Action::Deny,
+        },
+    }
+}
+
+fn condition(condition: &intent::Match) -> ir::Match {
+    match condition {
+        intent::Match::Family(f) => {
+            ir::Match::Family(Family::new(bgp_wire::Afi(f.afi()), bgp_wire::Safi(f.safi())))
+        }
+        intent::Match::PrefixIn(ranges) => ir::Match::PrefixIn(
+            ranges
+                .iter()
+                .map(|r| {
+                    ir::PrefixRange::new(prefix(r.prefix()), r.ge(), r.le())
+                        .expect("intent holds ranges to the same rule")
+                })
+                .collect(),
+        ),
+        intent::Match::AnyCommunity(any) => {
+            ir::Match::AnyCommunity(any.iter().map(|c| Community(c.0)).collect())
+        }
+        intent::Match::AnyLargeCommunity(any) => ir::Match::AnyLargeCommunity(large(any)),
+        intent::Match::AnyExtCommunity(any) => ir::Match::AnyExtCommunity(ext(any)),
+        intent::Match::LocalPref(value) => ir::Match::LocalPref(*value),
+        intent::Match::Med(value) => ir::Match::Med(*value),
+    }
+}
+
+fn set(set: &intent::Set) -> ir::Set {
+    let communities = |list: &[intent::Community]| list.iter().map(|c| Community(c.0)).collect();
+    match set {
+        intent::Set::LocalPref(value) => ir::Set::LocalPref(*value),
+        intent::Set::Med(value) => ir::Set::Med(Some(*value)),
+        intent::Set::Origin(value) => ir::Set::Origin(origin(*value)),
+        intent::Set::CommunitiesAdd(list) => ir::Set::CommunitiesAdd(communities(list)),
+        intent::Set::CommunitiesRemove(list) => ir::Set::CommunitiesRemove(communities(list)),
+        intent::Set::CommunitiesReplace(list) => ir::Set::CommunitiesReplace(communities(list)),
+        intent::Set::LargeCommunitiesAdd(list) => ir::Set::LargeCommunitiesAdd(large(list)),
+        intent::Set::LargeCommunitiesRemove(list) => ir::Set::LargeCommunitiesRemove(large(list)),
+        intent::Set::ExtCommunitiesAdd(list) => ir::Set::ExtCommunitiesAdd(ext(list)),
+        intent::Set::ExtCommunitiesRemove(list) => ir::Set::ExtCommunitiesRemove(ext(list)),
+        intent::Set::Prepend { asn, count } => {
+            ir::Set::Prepend { asn: asn.map(|a| Asn(a.value())), count: *count }
+        }
+        intent::Set::NextHop(NextHopSet::Own) => ir::Set::NextHop(ir::NextHopSet::Own),
+        intent::Set::NextHop(NextHopSet::Address(address)) => {
+            ir::Set::NextHop(ir::NextHopSet::Address(*address))
+        }
+    }
+}
+
+fn large(list: &[intent::LargeCommunity]) -> Vec<LargeCommunity> {
+    list.iter().map(|c| LargeCommunity(c.0, c.1, c.2)).collect()
+}
+
+fn ext(list: &[intent::ExtCommunity]) -> Vec<ExtCommunity> {
+    list.iter().map(|c| ExtCommunity(c.0)).collect()
+}
+
+fn origin(origin: intent::Origin) -> ir::Origin {
+    match origin {
+        intent::Origin::Igp => ir::Origin::Igp,
+        intent::Origin::Egp => ir::Origin::Egp,
+        intent::Origin::Incomplete => ir::Origin::Incomplete,
+    }
+}
+
+/// Families the speaker carries.
+pub(super) fn family(family: intent::Family) -> Option<Family> {
+    match family {
+        intent::Family::Ipv4Unicast => Some(Family::IPV4_UNICAST),
+        intent::Family::Ipv6Unicast => Some(Family::IPV6_UNICAST),
+        intent::Family::Ipv4Vpn | intent::Family::Ipv6Vpn | intent::Family::L2vpnEvpn => None,
+    }
+}
+
+fn prefix(net: IpNet) -> Prefix {
+    let net = net.trunc();
+    match net {
+        IpNet::V4(n) => {
+            Prefix::V4(V4Prefix::new(n.addr(), n.prefix_len()).expect("at most 32 bits long"))
+        }
+        IpNet::V6(n) => {
+            Prefix::V6(V6Prefix::new(n.addr(), n.prefix_len()).expect("at most 128 bits long"))
+        }
+    }
+}
