@@ -18,7 +18,6 @@
 //! both is announced (RFC 4271 section 4.3); a malformed attribute set costs its routes, never more
 //! (RFC 7606), and never leaves an older route of theirs in place.
 
-use std::net::IpAddr;
 use std::time::Instant;
 
 use bgp_wire::attr::{AttrType, find};
@@ -71,10 +70,11 @@ impl Core {
         &mut self,
         ix: PeerIx,
         life: &mut Life,
-        body: &[u8],
+        frame: &[u8],
         outcome: &mut Outcome,
     ) -> Result<(), Notification> {
-        let view = UpdateView::parse(body, &life.context).map_err(|e| e.notification(body))?;
+        let body = frame.get(HEADER_LEN..).unwrap_or_default();
+        let view = UpdateView::parse(body, &life.context).map_err(|e| e.notification(frame))?;
         if let Some(family) = view.end_of_rib() {
             life.end_of_rib.insert(family);
             outcome.end_of_rib.push(family);
@@ -117,7 +117,10 @@ impl Core {
         life: &mut Life,
         view: &UpdateView<'_>,
     ) -> Option<(AttrId, PathFlags)> {
+        // With equal attributes only the need for a NEXT_HOP can differ.
+        let complete = view.next_hop_v4().is_some() || view.reach_v4().next().is_none();
         if let Some(last) = &life.last
+            && complete
             && last.raw == view.raw_attrs()
         {
             return Some((last.attr, last.flags));
@@ -155,11 +158,9 @@ impl Core {
     /// 6.3: syntactically right, and not one of our own addresses).
     fn checked_next_hop(&mut self, life: &Life, next_hop: NextHop) -> (NextHopId, PathFlags) {
         let address = next_hop.addr();
-        let over_loopback = life.established.local.ip().is_loopback();
         let ours = life.ends.contains(address)
             || self.kernel.as_ref().is_some_and(|k| k.is_local(address));
-        let valid = next_hop.is_valid() || (over_loopback && is_loopback(address));
-        let flags = match valid && !ours {
+        let flags = match next_hop.is_valid() && !ours {
             true => PathFlags::NONE,
             false => PathFlags::INVALID_NEXT_HOP,
         };
@@ -222,10 +223,6 @@ impl Core {
     }
 }
 
-fn is_loopback(address: IpAddr) -> bool {
-    address.is_loopback()
-}
-
 impl RouterConfig {
     /// RFC 4271 section 9.1.2 (AS loop) and RFC 4456 section 8 (reflection loop).
     fn loop_flags(&self, allowed: u8, own_as: u16, canonical: &[u8]) -> PathFlags {
@@ -245,9 +242,8 @@ impl RouterConfig {
     }
 }
 
-/// The body of the first message and what follows it; the runner has checked the headers.
+/// The first message, header included, and what follows it; the runner has checked the headers.
 fn split_frame(burst: &[u8]) -> Option<(&[u8], &[u8])> {
     let len = usize::from(u16::from_be_bytes([*burst.get(16)?, *burst.get(17)?]));
-    let body = burst.get(HEADER_LEN..len)?;
-    Some((body, burst.get(len..)?))
+    burst.split_at_checked(len.max(HEADER_LEN))
 }
