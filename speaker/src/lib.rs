@@ -48,6 +48,7 @@ mod session;
 mod show;
 pub mod view;
 
+pub use bgp_fsm::RemoteAs;
 pub use config::{
     FibMode, Listen, MaximumPrefix, Md5Key, NeighborConfig, Origination, OverLimit, RouterConfig,
     SpeakerConfig, SpeakerOptions,

@@ -107,7 +107,7 @@ fn neighbor(address: &str, remote_as: u32) -> NeighborConfig {
         description: String::new(),
         address: address.parse().expect("an address"),
         interface: None,
-        remote_as: bgp_fsm::RemoteAs::Asn(Asn(remote_as)),
+        remote_as: speaker::RemoteAs::Asn(Asn(remote_as)),
         remote_port: 179,
         passive: false,
         local_address: None,

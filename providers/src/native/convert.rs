@@ -120,9 +120,9 @@ fn neighbor(
         address,
         interface,
         remote_as: match peer.remote_as {
-            RemoteAs::Asn(asn) => bgp_fsm::RemoteAs::Asn(Asn(asn.value())),
-            RemoteAs::Internal => bgp_fsm::RemoteAs::Internal,
-            RemoteAs::External => bgp_fsm::RemoteAs::External,
+            RemoteAs::Asn(asn) => speaker::RemoteAs::Asn(Asn(asn.value())),
+            RemoteAs::Internal => speaker::RemoteAs::Internal,
+            RemoteAs::External => speaker::RemoteAs::External,
         },
         remote_port: peer.remote_port,
         passive: peer.passive,

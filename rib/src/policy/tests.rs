@@ -1,3 +1,5 @@
+//! Terms, sets, chains, prefix lookups and the import cache, each against what the text says.
+
 use bgp_wire::{
     AsPath, Asn, AttrBuilder, Community, ExtCommunity, Family, LargeCommunity, NlriPrefix, Prefix,
     Summary, V4Prefix, V6Prefix,
