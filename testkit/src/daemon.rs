@@ -42,6 +42,8 @@ pub struct Neighbor {
     pub four_octet_as: bool,
     /// TCP MD5 password (RFC 2385).
     pub password: Option<String>,
+    /// Prefixes accepted; `None` is the daemon's default. Only our own has one that matters.
+    pub maximum_prefix: Option<u32>,
 }
 
 impl Neighbor {
@@ -56,6 +58,7 @@ impl Neighbor {
             passive: false,
             four_octet_as: true,
             password: None,
+            maximum_prefix: None,
         }
     }
 }

@@ -9,7 +9,8 @@
 //! - [`frame`], [`script`]: a second, deliberately simple BGP codec and a peer that follows a
 //!   script; [`sender`] and [`sink`] are its fast forms for tables of millions;
 //! - [`mrt`], [`table`]: real tables from MRT files and synthetic ones with a known diversity;
-//! - [`oracle`]: the decision process written to be read, for comparison.
+//! - [`oracle`]: the decision process written to be read, and [`replay`]: a whole dump at a speaker
+//!   with what must come out.
 //!
 //! Nothing here depends on the crates under test: a shared bug would hide itself.
 //!
@@ -26,6 +27,7 @@ pub mod netns;
 pub mod oracle;
 pub mod privilege;
 pub mod process;
+pub mod replay;
 pub mod route;
 pub mod script;
 pub mod sender;

@@ -146,7 +146,9 @@ impl Sink {
     /// When `patience` passes without any progress, or the session ends.
     pub fn wait_complete(&self, patience: Duration) -> Result<Instant> {
         let mut state = self.state();
-        let mut progress = (clock(), state.counts);
+        // Not the octets: KEEPALIVEs are no progress.
+        let done = |c: &Counts| (c.updates, c.right, c.unexpected);
+        let mut progress = (clock(), done(&state.counts));
         loop {
             if let Some(moment) = state.complete {
                 return Ok(moment);
@@ -154,13 +156,14 @@ impl Sink {
             if let Some(why) = &state.ended {
                 bail!("the sink's session ended: {why}; {:?}", state.counts);
             }
-            if state.counts != progress.1 {
-                progress = (clock(), state.counts);
+            if done(&state.counts) != progress.1 {
+                progress = (clock(), done(&state.counts));
             }
             ensure!(
                 clock().duration_since(progress.0) < patience,
-                "no progress for {patience:?}: {:?}",
-                state.counts
+                "no progress for {patience:?}: {:?}; {}",
+                state.counts,
+                state.index.wrong(10)
             );
             let step = Duration::from_millis(100);
             state = self.shared.changed.wait_timeout(state, step).expect("reader does not panic").0;

@@ -172,6 +172,7 @@ fn round(args: &Args, subject: &Running, load: &Load) -> Result<Row> {
 
     let process = daemon.as_ref().map(|d| d.id());
     let announce = leg(&sender, &sink, &load.frames, process)?;
+    let updates_received = sink.counts().updates;
     let withdraw = if args.withdraw {
         sink.expect([]);
         Some(leg(&sender, &sink, &load.withdrawals, process)?)
@@ -186,7 +187,7 @@ fn round(args: &Args, subject: &Running, load: &Load) -> Result<Row> {
         announce,
         withdraw,
         usage,
-        updates_received: sink.counts().updates,
+        updates_received,
     })
 }
 

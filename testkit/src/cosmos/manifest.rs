@@ -53,6 +53,9 @@ fn peer(index: usize, neighbor: &Neighbor) -> Result<String> {
         neighbor.passive,
         families.join(", "),
     );
+    if let Some(limit) = neighbor.maximum_prefix {
+        let _ = writeln!(out, "  maximumPrefix: {{limit: {limit}}}");
+    }
     if let Some(password) = &neighbor.password {
         let _ = write!(
             out,

@@ -158,7 +158,7 @@ fn text(config: &Config, log: &Path) -> String {
     line(format!("log \"{}\" all;", log.display()));
     line(format!("router id {};", config.router_id));
     line("debug protocols { states, events };".into());
-    line("protocol device { scan time 1; }".into());
+    line("protocol device { scan time 1; debug off; }".into());
     line("protocol direct { ipv4; ipv6; }".into());
     for family in [Family::Ipv4, Family::Ipv6] {
         let mut routes = String::new();

@@ -29,6 +29,11 @@ impl Slot {
         self.want != NONE && self.have != NONE && (self.want == ANY || self.want == self.have)
     }
 
+    /// Neither held nor expected: withdrawn again.
+    const fn is_absent(&self) -> bool {
+        self.want == NONE && self.have == NONE
+    }
+
     const fn is_unexpected(&self) -> bool {
         self.want == NONE && self.have != NONE
     }
@@ -93,14 +98,31 @@ impl Index {
     /// Everything held, with its first community.
     #[must_use]
     pub fn held(&self) -> Vec<(IpNet, u32)> {
-        let v4 = self.v4.iter().filter(|s| s.key != 0 && s.have != NONE).map(|slot| {
+        let held = self.slots().filter(|(_, slot)| slot.have != NONE);
+        held.map(|(prefix, slot)| (prefix, slot.have)).collect()
+    }
+
+    /// Up to `limit` prefixes that are not as expected, in words.
+    #[must_use]
+    pub fn wrong(&self, limit: usize) -> String {
+        let words = |(prefix, slot): (IpNet, Slot)| match (slot.want, slot.have) {
+            (_, NONE) => format!("{prefix} is missing"),
+            (NONE, _) => format!("{prefix} is not expected"),
+            (want, have) => format!("{prefix} has first community {have:#x}, not {want:#x}"),
+        };
+        let is_wrong = |(_, slot): &(IpNet, Slot)| !(slot.is_right() || slot.is_absent());
+        self.slots().filter(is_wrong).take(limit).map(words).collect::<Vec<_>>().join(", ")
+    }
+
+    fn slots(&self) -> impl Iterator<Item = (IpNet, Slot)> + '_ {
+        let v4 = self.v4.iter().filter(|slot| slot.key != 0).map(|slot| {
             let [a, b, c, d, len] =
                 *(slot.key - 1).to_be_bytes().last_chunk::<5>().expect("8 octets");
-            (net(Ipv4Addr::new(a, b, c, d).into(), len), slot.have)
+            (net(Ipv4Addr::new(a, b, c, d).into(), len), *slot)
         });
-        let v6 = self.v6.iter().filter(|(_, s)| s.have != NONE);
-        let v6 = v6.map(|(&(address, len), s)| (net(Ipv6Addr::from(address).into(), len), s.have));
-        v4.chain(v6).collect()
+        let v6 = self.v6.iter();
+        let v6 = v6.map(|(&(address, len), s)| (net(Ipv6Addr::from(address).into(), len), *s));
+        v4.chain(v6)
     }
 
     /// Holds `prefix` with this first community.
@@ -268,6 +290,7 @@ mod tests {
             assert!(!index.is_complete());
             assert_eq!(announce(&mut index, &all[..3], 8), (0, 3));
             assert!(!index.is_complete(), "wrong community");
+            assert!(index.wrong(1).contains("community 0x8, not 0x7"), "{}", index.wrong(1));
             announce(&mut index, &all[..3], 7);
             assert!(index.is_complete());
             announce(&mut index, &all[3..], 7);
