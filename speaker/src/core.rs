@@ -17,7 +17,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Instant;
 
-use bgp_fsm::session::{Established, Outbox, PeerSnapshot};
+use bgp_fsm::session::{Established, Outbox};
 use bgp_wire::update::{AttrScratch, UpdateContext};
 use bgp_wire::{Family, FamilySet, NextHop, Prefix};
 use bytes::Bytes;
@@ -59,7 +59,6 @@ pub(crate) struct Core {
 #[derive(Debug)]
 pub(crate) struct Neighbor {
     pub(crate) config: Arc<NeighborConfig>,
-    pub(crate) snapshot: Option<PeerSnapshot>,
     pub(crate) life: Option<PeerIx>,
 }
 

@@ -9,7 +9,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bgp_fsm::session::PeerSnapshot;
 use bgp_wire::{Family, RouteRefresh};
 use bytes::Bytes;
 use rib::PeerIx;
@@ -46,7 +45,7 @@ impl Core {
     /// Adds a neighbour or takes over its new settings.
     pub(crate) fn set_neighbor(&mut self, name: &Arc<str>, config: Arc<NeighborConfig>) {
         let Some(neighbor) = self.neighbors.get_mut(name) else {
-            let neighbor = Neighbor { config, snapshot: None, life: None };
+            let neighbor = Neighbor { config, life: None };
             self.neighbors.insert(Arc::clone(name), neighbor);
             return;
         };
@@ -104,13 +103,6 @@ impl Core {
     pub(crate) fn refresh(&mut self, ix: PeerIx, family: Family) {
         if let Some(member) = self.lives.get(ix).and_then(|life| life.member) {
             self.exports.refresh(member, family);
-        }
-    }
-
-    /// What the session shows of itself.
-    pub(crate) fn set_snapshot(&mut self, name: &str, snapshot: &PeerSnapshot) {
-        if let Some(neighbor) = self.neighbors.get_mut(name) {
-            neighbor.snapshot = Some(snapshot.clone());
         }
     }
 

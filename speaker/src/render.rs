@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bgp_fsm::session::{ErrorRecord, MessageCounts as Counts};
+use bgp_fsm::session::{ErrorRecord, MessageCounts as Counts, PeerSnapshot};
 use bgp_fsm::{Negotiated, RemoteAs};
 use bgp_wire::attr::{AsPath, AttrType, Community, ExtCommunity, LargeCommunity, attrs, origin};
 use bgp_wire::{Asn, Family, NextHop, V4Prefix, V6Prefix};
@@ -78,10 +78,10 @@ pub(crate) fn peer(
     router: &str,
     name: &Arc<str>,
     neighbor: &Neighbor,
+    snapshot: Option<&PeerSnapshot>,
     now: Instant,
 ) -> PeerView {
     let config = &neighbor.config;
-    let snapshot = neighbor.snapshot.as_ref();
     let life = neighbor.life.and_then(|ix| core.lives.get(ix).map(|life| (ix, life)));
     let negotiated = life.map(|(_, life)| &*life.established.negotiated);
     let remote_as = match (negotiated, config.remote_as) {

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use bgp_fsm::StopReason;
-use bgp_fsm::session::{SessionHandle, spawn};
+use bgp_fsm::session::{PeerSnapshot, SessionHandle, spawn};
 use tokio::sync::{Notify, broadcast};
 use tokio::task::JoinHandle;
 use tracing::{debug, info, warn};
@@ -104,6 +104,12 @@ impl Shared {
                 let _closed = session.start().await;
             }
         });
+    }
+
+    /// What a session shows of itself now; `None` while it is administratively down.
+    pub(crate) fn snapshot(&self, name: &str) -> Option<PeerSnapshot> {
+        let session = self.sessions().get(name).and_then(Weak::upgrade);
+        session.map(|session| session.snapshot())
     }
 
     fn sessions(&self) -> MutexGuard<'_, HashMap<Arc<str>, Weak<SessionHandle>>> {

@@ -112,7 +112,6 @@ impl SessionHandler for NeighborSession {
                 reason,
             });
         }
-        self.shared.core().set_snapshot(&self.name, snapshot);
     }
 }
 

@@ -22,8 +22,8 @@ use crate::fib::{ToNet, from_net};
 use crate::render::attributes;
 use crate::router::Router;
 use crate::view::{
-    CandidateView, Cursor, ExplainView, ExportView, FibHopView, FibView, Page, PeerView,
-    RouteQuery, RouteTable, RouteView, RouterView, TableView,
+    CandidateView, Cursor, ExplainView, ExportView, FibHopView, FibTotalsView, FibView, Page,
+    PeerView, RouteQuery, RouteTable, RouteView, RouterView, TableView,
 };
 
 /// Rows looked at under one hold of a router's lock.
@@ -95,6 +95,21 @@ impl SpeakerHandle {
             .collect()
     }
 
+    /// Counts of kernel routes; `None` without a FIB. Cheap, for metrics.
+    pub fn fib_totals(&self) -> Option<FibTotalsView> {
+        let status = self.fib_writer()?.fib().status();
+        let pending = status.pending as u64;
+        Some(FibTotalsView {
+            installed: (status.routes_v4 + status.routes_v6) as u64,
+            pending,
+            writes: status.created + status.replaced + status.removed,
+            failures: status.failed,
+            repaired: status.repaired,
+            swept: status.swept,
+            is_syncing: status.is_syncing,
+        })
+    }
+
     /// Our routes as the kernel holds them, and those it refused.
     ///
     /// # Errors
@@ -136,7 +151,11 @@ impl SpeakerHandle {
 impl Router {
     fn peers(&self, now: Instant) -> Vec<PeerView> {
         let core = self.shared.core();
-        core.neighbors.iter().map(|(name, n)| core.peer_view(self.name(), name, n, now)).collect()
+        let view = |(name, neighbor): (&Arc<str>, &Neighbor)| {
+            let snapshot = self.shared.snapshot(name);
+            crate::render::peer(&core, self.name(), name, neighbor, snapshot.as_ref(), now)
+        };
+        core.neighbors.iter().map(view).collect()
     }
 
     fn route_page<P: TableFamily + ToNet>(
@@ -223,10 +242,6 @@ impl Core {
             prefixes: table.len(),
             paths: table.path_count(),
         }
-    }
-
-    fn peer_view(&self, router: &str, name: &Arc<str>, n: &Neighbor, now: Instant) -> PeerView {
-        crate::render::peer(self, router, name, n, now)
     }
 
     fn page<P: TableFamily>(

@@ -278,6 +278,26 @@ pub struct FibHopView {
     pub weight: u16,
 }
 
+/// Counts of kernel routes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FibTotalsView {
+    /// Routes of ours in the kernel.
+    pub installed: u64,
+    /// Routes the kernel does not hold as wished; tried again when the network changes.
+    pub pending: u64,
+    /// Routes created, replaced and removed since the start.
+    pub writes: u64,
+    /// Writes the kernel refused since the start.
+    pub failures: u64,
+    /// Routes that had vanished or were altered and were put back.
+    pub repaired: u64,
+    /// Routes of an earlier run that were swept.
+    pub swept: u64,
+    /// Stale routes of an earlier run may still be there.
+    pub is_syncing: bool,
+}
+
 /// Totals of one router.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
