@@ -18,14 +18,15 @@ use std::process::ExitCode;
 pub mod cli;
 pub mod control;
 pub mod crds;
+mod daemon;
 pub mod explain;
-#[cfg(test)]
 mod http;
 pub mod lab;
-#[cfg(test)]
 mod metrics;
+mod objects;
 pub mod run;
 pub mod show;
+mod verdicts;
 
 use clap::Parser;
 use cli::{Cli, Command, Failure};

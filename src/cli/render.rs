@@ -59,7 +59,7 @@ pub const FIB_COLUMNS: Columns =
 pub const OBJECT_COLUMNS: Columns = &[
     ("KIND", Left),
     ("NAME", Left),
-    ("STATUS", Left),
+    ("ACCEPTED", Left),
     ("REASON", Left),
     ("SOURCE", Left),
     ("MESSAGE", Left),
@@ -116,7 +116,7 @@ fn peer_note(peer: &PeerView) -> String {
 pub fn route_row(route: &RouteView) -> Vec<String> {
     let a = &route.attributes;
     let number = |n: Option<u32>| n.map_or_else(|| "-".to_owned(), |n| n.to_string());
-    let next_hop = if a.next_hop.is_empty() { "self".to_owned() } else { a.next_hop.clone() };
+    let next_hop = next_hop(route).unwrap_or("self").to_owned();
     vec![
         mark(route).to_owned(),
         route.router.clone(),
@@ -135,15 +135,20 @@ fn mark(route: &RouteView) -> &'static str {
     match (route.best, route.multipath, route.status.as_str()) {
         (true, ..) => "*>",
         (_, true, _) => "*=",
-        (.., "eligible") => "*",
+        (.., "eligible" | "sent") => "*",
         _ => "x",
     }
+}
+
+/// `None` for what the router originates and sends nowhere.
+fn next_hop(route: &RouteView) -> Option<&str> {
+    Some(route.attributes.next_hop.as_str()).filter(|hop| !["", "0.0.0.0", "::"].contains(hop))
 }
 
 fn route_note(route: &RouteView) -> String {
     let a = &route.attributes;
     let mut notes = Vec::new();
-    if route.status != "eligible" {
+    if !["eligible", "sent"].contains(&route.status.as_str()) {
         notes.push(route.status.clone());
     }
     if route.path_id != 0 {
@@ -191,13 +196,15 @@ pub fn object_row(object: &ObjectView) -> Vec<String> {
         Some(namespace) => format!("{namespace}/{}", object.name),
         None => object.name.clone(),
     };
+    let texts: Vec<_> =
+        std::iter::once(&object.message).chain(&object.warnings).map(String::as_str).collect();
     vec![
         object.kind.clone(),
         name,
-        object.status.clone(),
+        if object.accepted { "yes" } else { "no" }.to_owned(),
         object.reason.clone(),
         object.source.clone().unwrap_or_else(|| "-".to_owned()),
-        object.message.clone(),
+        texts.join("; "),
     ]
 }
 
@@ -222,7 +229,7 @@ pub fn explain_text(view: &ExplainView) -> String {
         let _ = writeln!(text, "advertised:");
         for export in &view.advertised {
             let verb = if export.sent { "to" } else { "not to" };
-            let reason = if export.reason.is_empty() {
+            let reason = if ["", "sent"].contains(&export.reason.as_str()) {
                 String::new()
             } else {
                 format!("  {}", export.reason)
@@ -242,9 +249,7 @@ fn explain_candidate(text: &mut String, candidate: &CandidateView) {
     };
     let _ = writeln!(text, "  {:<2} from {from}", mark(route));
     let mut attributes = Vec::new();
-    if !a.next_hop.is_empty() {
-        attributes.push(format!("next hop {}", a.next_hop));
-    }
+    attributes.extend(next_hop(route).map(|hop| format!("next hop {hop}")));
     attributes.push(format!(
         "AS path {}",
         if a.as_path.is_empty() { "(empty)" } else { a.as_path.as_str() }

@@ -118,7 +118,7 @@ impl Refusal {
 }
 
 /// One object read from the manifests and what became of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ObjectView {
     /// Kubernetes kind.
@@ -128,12 +128,15 @@ pub struct ObjectView {
     pub namespace: Option<String>,
     /// Object name.
     pub name: String,
-    /// Whether it is accepted.
-    pub status: String,
+    /// Whether it is carried out.
+    pub accepted: bool,
     /// Stable reason name.
     pub reason: String,
     /// One line for people.
     pub message: String,
+    /// What is not carried out although the object is accepted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// File and document it comes from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,

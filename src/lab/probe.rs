@@ -1,7 +1,9 @@
 //! Real data through the kernels: a UDP echo on the nodes and a client that counts what is lost.
 //!
 //! Every probe carries its number; every answer adds the name of the node that gave it. Probes
-//! leave from [`SOCKETS`] ports in turn, so that a kernel that shares traffic by flow uses all legs.
+//! leave from [`SOCKETS`] ports in turn, so that a kernel that shares traffic by flow uses all legs,
+//! and from a loopback address that the router announces: answers to a link's address would be lost
+//! with the link, whatever the routes do.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -17,8 +19,8 @@ use super::clock;
 const SOCKETS: usize = 32;
 /// UDP port of the echo.
 const PORT: u16 = 7007;
-/// Pause between two probes of a stream.
-const PACE: Duration = Duration::from_millis(1);
+/// Pause between two probes of a stream; with the time to wake up, some 4000 a second.
+const PACE: Duration = Duration::from_micros(200);
 /// How often threads look whether they should end.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -39,7 +41,7 @@ pub(super) fn echo(address: IpAddr, name: &'static str) -> io::Result<()> {
 
 /// Sends one probe from each port and says who answered. Call it inside the namespace.
 pub(super) fn who_answers(
-    from: Option<IpAddr>,
+    from: IpAddr,
     to: IpAddr,
     patience: Duration,
 ) -> io::Result<BTreeSet<String>> {
@@ -64,7 +66,7 @@ pub(super) fn who_answers(
     Ok(names)
 }
 
-/// A stream of probes, one a millisecond, until it is stopped.
+/// A stream of probes, until it is stopped.
 #[derive(Debug)]
 pub(super) struct Stream {
     stop: Arc<AtomicBool>,
@@ -80,8 +82,8 @@ pub(super) struct Probe {
 
 impl Stream {
     /// Starts sending. Call it inside the namespace.
-    pub(super) fn start(to: IpAddr) -> io::Result<Self> {
-        let sockets = sockets(None, to)?;
+    pub(super) fn start(from: IpAddr, to: IpAddr) -> io::Result<Self> {
+        let sockets = sockets(from, to)?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = std::thread::Builder::new()
@@ -90,7 +92,8 @@ impl Stream {
         Ok(Self { stop, thread })
     }
 
-    /// Stops sending, waits for the last answers and gives all probes in order.
+    /// Stops sending, waits for the last answers and gives all probes in order. An answer that comes
+    /// within a fifth of a second counts.
     pub(super) fn finish(self) -> Vec<Probe> {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().unwrap_or_default()
@@ -141,11 +144,10 @@ pub(super) fn outage(probes: &[Probe], cut: Instant) -> Outage {
     Outage { sent: since.len(), lost: lost.len(), lasted }
 }
 
-fn sockets(from: Option<IpAddr>, to: IpAddr) -> io::Result<Vec<UdpSocket>> {
-    let any = if to.is_ipv4() { IpAddr::from([0; 4]) } else { IpAddr::from([0u16; 8]) };
+fn sockets(from: IpAddr, to: IpAddr) -> io::Result<Vec<UdpSocket>> {
     (0..SOCKETS)
         .map(|_| {
-            let socket = UdpSocket::bind(SocketAddr::new(from.unwrap_or(any), 0))?;
+            let socket = UdpSocket::bind(SocketAddr::new(from, 0))?;
             socket.set_nonblocking(true)?;
             socket.connect(SocketAddr::new(to, PORT))?;
             Ok(socket)
@@ -181,9 +183,9 @@ mod tests {
     fn the_echo_says_who_it_is() {
         let local = IpAddr::from([127, 0, 0, 1]);
         echo(local, "me").unwrap();
-        let names = who_answers(None, local, Duration::from_secs(5)).unwrap();
+        let names = who_answers(local, local, Duration::from_secs(5)).unwrap();
         assert_eq!(names, BTreeSet::from(["me".to_owned()]));
-        let stream = Stream::start(local).unwrap();
+        let stream = Stream::start(local, local).unwrap();
         let cut = clock();
         while clock() < cut + Duration::from_millis(20) {
             std::thread::sleep(PACE);

@@ -49,6 +49,8 @@ impl Running {
             let settings = [
                 ("net/ipv4/ip_forward", forwarding),
                 ("net/ipv6/conf/all/forwarding", forwarding),
+                // Link-local addresses, the next hops of IPv6 routes, usable at once.
+                ("net/ipv6/conf/default/accept_dad", "0"),
                 // By address and port, so that one client's flows use both legs.
                 ("net/ipv4/fib_multipath_hash_policy", "1"),
                 ("net/ipv6/fib_multipath_hash_policy", "1"),

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use fib_netlink::DEFAULT_PROTOCOL;
 use ipnet::IpNet;
 use speaker::view::{PeerView, RouteQuery, RouteTable, RouteView};
 
@@ -16,11 +17,9 @@ use super::{Lab, clock};
 use crate::cli::Failure;
 use crate::control::Request;
 
-/// The route protocol number `cosmos run` marks its kernel routes with.
-const PROTOCOL: u8 = 179;
 /// How often the kernel is looked at while convergence is measured.
 const FINE: Duration = Duration::from_micros(500);
-/// Traffic before the cut, so that the stream is known to be whole.
+/// Traffic before the cut and after the change, so that the stream is known to be whole.
 const WARM_UP: Duration = Duration::from_millis(200);
 
 /// Builds, watches, cuts and heals.
@@ -107,7 +106,7 @@ fn sessions(lab: &mut Lab, report: &Report) -> Result<(), Failure> {
                 continue;
             };
             for peer in peers.into_iter().filter(|p| p.state == "Established") {
-                let Some((other, family)) = peer.name.rsplit_once('-') else { continue };
+                let Some((other, family)) = far_end(&peer.name) else { continue };
                 let Some(other) = lab.topology.routers.iter().find(|r| r.name == other) else {
                     continue;
                 };
@@ -171,7 +170,7 @@ fn data(lab: &Lab, report: &Report, shares_by_flow: bool) -> Result<(), Failure>
         let to = address(prefix);
         let enough = if shares_by_flow { 2 } else { 1 };
         let names = report.wait(&format!("echoes from {to}"), || {
-            let names = ask(lab, "leaf1", None, to)?;
+            let names = ask(lab, "leaf1", to)?;
             Ok((names.len() >= enough).then_some(names))
         })?;
         let names: Vec<_> = names.into_iter().collect();
@@ -179,33 +178,30 @@ fn data(lab: &Lab, report: &Report, shares_by_flow: bool) -> Result<(), Failure>
     }
     let (from, to) = (lab.router("node1").router.loopback, lab.router("node2").router.loopback);
     report.wait("echoes from node2 to node1 through the leaves", || {
-        let names = ask(lab, "node1", Some(from.into()), to.into())?;
+        let names = ask(lab, "node1", to.into())?;
         Ok(names.contains("node2").then_some(()))
     })?;
     report.say(&format!("node1 ({from}) sends UDP to node2 ({to}) through the leaves; answered"))
 }
 
-fn ask(
-    lab: &Lab,
-    router: &str,
-    from: Option<IpAddr>,
-    to: IpAddr,
-) -> Result<BTreeSet<String>, Failure> {
+/// Who answers `router`, asking from its loopback address.
+fn ask(lab: &Lab, router: &str, to: IpAddr) -> Result<BTreeSet<String>, Failure> {
     let patience = Duration::from_millis(300);
-    Ok(lab
-        .router(router)
-        .namespace
-        .run(move |_| who_answers(from, to, patience))
-        .unwrap_or_default())
+    let running = lab.router(router);
+    let from = running.router.own_address(to.is_ipv6());
+    // No way there yet is an answer too: nobody.
+    Ok(running.namespace.run(move |_| who_answers(from, to, patience)).unwrap_or_default())
 }
 
 /// The cable between node1 and leaf1 is pulled while leaf1 sends to the anycast address.
 fn cut(lab: &Lab, report: &Report) -> Result<(), Failure> {
     let to = address(ANYCAST[0]);
-    let stream = lab.router("leaf1").namespace.run(move |_| Stream::start(to))?;
+    let leaf = lab.router("leaf1");
+    let from = leaf.router.own_address(false);
+    let stream = leaf.namespace.run(move |_| Stream::start(from, to))?;
     std::thread::sleep(WARM_UP);
     let cable = lab.topology.links[0].node.interface;
-    report.say("the cable node1 -- leaf1 is pulled, while leaf1 sends 1000 packets a second")?;
+    report.say("the cable node1 -- leaf1 is pulled while leaf1 sends to 10.10.10.10")?;
     let cut = clock();
     lab.router("node1").namespace.run(move |net| net.set_up(cable, false))?;
     let mut routes = Vec::new();
@@ -227,10 +223,11 @@ fn cut(lab: &Lab, report: &Report) -> Result<(), Failure> {
 }
 
 fn traffic(lab: &Lab, report: &Report, stream: Stream, cut: Instant) -> Result<(), Failure> {
-    // The stream goes on until an answer came to something sent after the route was gone.
+    // The stream goes on for a while after the routes have changed.
     let (to, settled) = (address(ANYCAST[0]), clock());
+    std::thread::sleep(WARM_UP);
     report.wait("answers from node2 alone", || {
-        Ok((ask(lab, "leaf1", None, to)? == BTreeSet::from(["node2".to_owned()])).then_some(()))
+        Ok((ask(lab, "leaf1", to)? == BTreeSet::from(["node2".to_owned()])).then_some(()))
     })?;
     let probes = stream.finish();
     let before = probes.iter().filter(|p| p.sent < cut);
@@ -245,12 +242,14 @@ fn traffic(lab: &Lab, report: &Report, stream: Stream, cut: Instant) -> Result<(
         )));
     }
     let seen = outage(&probes, cut);
-    report.say(&format!(
-        "traffic flows again after {:.1} ms; {} of {} packets lost",
-        millis(seen.lasted),
-        seen.lost,
-        seen.sent
-    ))
+    report.say(&match seen.lost {
+        0 => format!("traffic flowed on: none of {} packets lost", seen.sent),
+        lost => format!(
+            "traffic flows again after {:.1} ms; {lost} of {} packets lost",
+            millis(seen.lasted),
+            seen.sent
+        ),
+    })
 }
 
 /// The cable is plugged in again.
@@ -285,7 +284,7 @@ fn kernel_hops(
 
 fn kernel_route(lab: &Lab, router: &str, prefix: &str) -> Result<Option<KernelRoute>, NetError> {
     let prefix = net(prefix.to_owned());
-    let routes = lab.router(router).namespace.run(|net| net.routes(PROTOCOL))?;
+    let routes = lab.router(router).namespace.run(|net| net.routes(DEFAULT_PROTOCOL))?;
     Ok(routes.into_iter().find(|route| route.prefix == prefix))
 }
 
@@ -300,8 +299,14 @@ fn multipath(lab: &Lab, router: &str, prefix: &str) -> Result<BTreeSet<String>, 
     let routes: Vec<RouteView> = lab.router(router).client().all(&Request::Routes { query })?;
     let shared = routes.iter().filter(|r| r.best || r.multipath);
     Ok(shared
-        .map(|r| r.peer.rsplit_once('-').map_or(r.peer.as_str(), |(n, _)| n).to_owned())
+        .map(|r| far_end(&r.peer).map_or(r.peer.as_str(), |(name, _)| name).to_owned())
         .collect())
+}
+
+/// Router and family of a neighbour's name such as `default/leaf1-ipv4`.
+fn far_end(peer: &str) -> Option<(&str, &str)> {
+    let name = peer.rsplit_once('/').map_or(peer, |(_, name)| name);
+    name.rsplit_once('-')
 }
 
 fn millis(time: Duration) -> f64 {

@@ -67,6 +67,14 @@ pub(super) struct Topology {
     pub(super) links: Vec<Link>,
 }
 
+impl Router {
+    /// Its own loopback address of a family.
+    pub(super) fn own_address(&self, v6: bool) -> IpAddr {
+        let own = self.addresses.iter().map(IpNet::addr).find(|a| a.is_ipv6() == v6);
+        own.expect("every router has both, its own first")
+    }
+}
+
 impl Topology {
     /// Two nodes, two leaves, four links.
     pub(super) fn new() -> Self {

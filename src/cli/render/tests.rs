@@ -80,7 +80,7 @@ fn routes_carry_their_mark_and_the_reason_when_they_take_no_part() {
     tagged.attributes.med = Some(50);
     tagged.path_id = 7;
     let mut local = route("local", false, false, "eligible");
-    local.attributes.next_hop.clear();
+    local.attributes.next_hop = "0.0.0.0".into();
     local.attributes.as_path.clear();
     let rows = [
         route("node1", true, true, "eligible"),
@@ -120,16 +120,17 @@ fn kernel_routes_have_a_line_a_leg() {
 
 #[test]
 fn objects_say_where_they_stand_and_what_is_wrong() {
-    let object = |namespace: Option<&str>, status: &str, message: &str| ObjectView {
+    let object = |namespace: Option<&str>, accepted: bool, message: &str| ObjectView {
         kind: "BGPPeer".into(),
         namespace: namespace.map(str::to_owned),
         name: "leaf1".into(),
-        status: status.into(),
+        accepted,
         reason: "RouterNotFound".into(),
         message: message.into(),
+        warnings: vec!["spec.bfd does nothing".into()],
         source: Some("peers.yaml#2".into()),
     };
-    let rows = [object(Some("default"), "True", ""), object(None, "False", "no BGPRouter r1")];
+    let rows = [object(Some("default"), true, ""), object(None, false, "no BGPRouter r1")];
     insta::assert_snapshot!(table(OBJECT_COLUMNS, rows.iter().map(object_row).collect()));
 }
 
@@ -152,7 +153,7 @@ fn an_explanation_reads_from_the_winner_down() {
         ],
         kernel: Some(fib(&[("10.1.0.1", "node1"), ("10.1.0.3", "node2")], true, None)),
         advertised: vec![
-            ExportView { peer: "node2".into(), sent: true, reason: String::new() },
+            ExportView { peer: "node2".into(), sent: true, reason: "sent".into() },
             ExportView { peer: "node1".into(), sent: false, reason: "split-horizon".into() },
         ],
     };

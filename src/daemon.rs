@@ -1,0 +1,218 @@
+//! A running daemon as the control socket and HTTP see it.
+//!
+//! Reads views of the speaker page by page and the objects of the last compilation. Holds no state
+//! of its own but those objects.
+//!
+//! Invariant: no lock is held while an answer is written.
+
+use std::net::IpAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use ipnet::IpNet;
+use speaker::SpeakerHandle;
+use speaker::view::{Cursor, FibView, RouteQuery, RouteTable};
+
+use crate::control::{AnswerError, Items, ObjectView, Refusal, RefusalCode, Request, Source};
+use crate::http::Status;
+use crate::metrics::{FibTotals, ObjectTotals, Scrape};
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct Daemon {
+    speaker: SpeakerHandle,
+    /// `None` until the manifests were read and applied once.
+    objects: RwLock<Option<Arc<[ObjectView]>>>,
+}
+
+impl Daemon {
+    /// A daemon that has read nothing yet.
+    pub(crate) fn new(speaker: SpeakerHandle) -> Self {
+        Self { speaker, objects: RwLock::default() }
+    }
+
+    /// The manifests were read and applied.
+    pub(crate) fn applied(&self, objects: Vec<ObjectView>) {
+        let mut held = self.objects.write().unwrap_or_else(PoisonError::into_inner);
+        *held = Some(objects.into());
+    }
+
+    fn objects(&self) -> Option<Arc<[ObjectView]>> {
+        self.objects.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn routers(&self, items: &mut Items) -> Result<(), AnswerError> {
+        for view in self.speaker.routers_view().await {
+            items.push(&view).await?;
+        }
+        Ok(())
+    }
+
+    /// The router's full name for what somebody typed.
+    async fn router(&self, asked: Option<String>) -> Result<Option<String>, Refusal> {
+        let Some(asked) = asked else { return Ok(None) };
+        let routers = self.speaker.routers_view().await;
+        resolve("router", &asked, routers.into_iter().map(|r| r.name).collect()).map(Some)
+    }
+
+    /// The neighbour's full name for what somebody typed.
+    fn peer(&self, router: Option<&str>, asked: &str) -> Result<String, Refusal> {
+        let peers = self.speaker.peers(router);
+        if let Ok(address) = asked.parse::<IpAddr>()
+            && let Some(peer) = peers.iter().find(|p| p.address == address)
+        {
+            return Ok(peer.name.clone());
+        }
+        resolve("neighbour", asked, peers.into_iter().map(|p| p.name).collect())
+    }
+
+    async fn routes(&self, mut query: RouteQuery, items: &mut Items) -> Result<(), AnswerError> {
+        query.router = self.router(query.router).await?;
+        if let RouteTable::Received(peer) | RouteTable::Advertised(peer) = &mut query.table {
+            *peer = self.peer(query.router.as_deref(), peer)?;
+        }
+        let mut cursor = Cursor::default();
+        loop {
+            let page = self.speaker.routes(&query, cursor);
+            for route in &page.items {
+                items.push(route).await?;
+            }
+            let Some(next) = page.next else { return Ok(()) };
+            cursor = next;
+            // A table of a million routes leaves room for everybody else.
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn explain(
+        &self,
+        router: Option<String>,
+        prefix: &str,
+        items: &mut Items,
+    ) -> Result<(), AnswerError> {
+        let router = self.router(router).await?;
+        let prefix: IpNet = prefix.parse().map_err(|_| {
+            Refusal::new(RefusalCode::BadRequest, format!("{prefix} is no prefix like 10.0.0.0/8"))
+        })?;
+        for view in self.speaker.explain(router.as_deref(), prefix) {
+            items.push(&view).await?;
+        }
+        Ok(())
+    }
+
+    async fn fib(&self, items: &mut Items) -> Result<(), AnswerError> {
+        let failed = |text: String| Refusal::new(RefusalCode::Failed, text);
+        let routes = self.speaker.fib().await.map_err(failed)?.ok_or_else(|| {
+            failed("this daemon runs with --fib none, so the kernel has no routes of it".to_owned())
+        })?;
+        for route in &routes {
+            items.push(route).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Source for Daemon {
+    async fn answer(&self, request: Request, items: &mut Items) -> Result<(), AnswerError> {
+        match request {
+            Request::Routers => self.routers(items).await,
+            Request::Peers { router } => {
+                let router = self.router(router).await?;
+                for peer in self.speaker.peers(router.as_deref()) {
+                    items.push(&peer).await?;
+                }
+                Ok(())
+            }
+            Request::Routes { query } => self.routes(query, items).await,
+            Request::Fib => self.fib(items).await,
+            Request::Objects => {
+                for object in self.objects().iter().flat_map(|o| o.iter()) {
+                    items.push(object).await?;
+                }
+                Ok(())
+            }
+            Request::Explain { router, prefix } => self.explain(router, &prefix, items).await,
+        }
+    }
+}
+
+impl Status for Daemon {
+    async fn scrape(&self) -> Scrape {
+        let fib = self.speaker.fib().await.ok().flatten().unwrap_or_default();
+        let objects = self.objects();
+        let objects = objects.as_deref().unwrap_or_default();
+        let accepted = objects.iter().filter(|o| o.accepted).count() as u64;
+        Scrape {
+            peers: self.speaker.peers(None),
+            routers: self.speaker.routers_view().await,
+            fib: fib_totals(&fib),
+            objects: ObjectTotals { accepted, refused: objects.len() as u64 - accepted },
+        }
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        match self.objects() {
+            Some(_) => Ok(()),
+            None => Err("the manifests have not been applied yet".to_owned()),
+        }
+    }
+}
+
+fn fib_totals(routes: &[FibView]) -> FibTotals {
+    let mut totals = FibTotals::default();
+    for route in routes {
+        match (&route.error, route.installed) {
+            (Some(_), _) => totals.refused += 1,
+            (None, true) => totals.installed += 1,
+            (None, false) => totals.pending += 1,
+        }
+    }
+    totals
+}
+
+/// Names are `namespace/name`; the name alone will do where it is the only one.
+fn resolve(what: &str, asked: &str, known: Vec<String>) -> Result<String, Refusal> {
+    if known.iter().any(|name| name == asked) {
+        return Ok(asked.to_owned());
+    }
+    let short = |name: &&String| name.rsplit_once('/').is_some_and(|(_, name)| name == asked);
+    let mut found: Vec<_> = known.iter().filter(short).cloned().collect();
+    found.dedup();
+    let text = match (found.pop(), found.is_empty()) {
+        (Some(one), true) => return Ok(one),
+        (Some(one), false) => {
+            format!(
+                "{asked} may be {}; write the whole name",
+                [found, vec![one]].concat().join(" or ")
+            )
+        }
+        (None, _) if known.is_empty() => format!("no {what} {asked}; there is none"),
+        (None, _) => format!("no {what} {asked}; there is {}", known.join(", ")),
+    };
+    Err(Refusal::new(RefusalCode::NotFound, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_may_leave_out_the_namespace_where_it_is_clear() {
+        let known = || ["a/leaf1", "a/leaf2", "b/leaf2", "plain"].map(str::to_owned).to_vec();
+        let name = |asked: &str| resolve("neighbour", asked, known()).map_err(|r| r.message);
+        assert_eq!(name("leaf1").as_deref(), Ok("a/leaf1"));
+        assert_eq!(name("b/leaf2").as_deref(), Ok("b/leaf2"));
+        assert_eq!(name("plain").as_deref(), Ok("plain"));
+        assert_eq!(
+            name("leaf2"),
+            Err("leaf2 may be a/leaf2 or b/leaf2; write the whole name".into())
+        );
+        assert_eq!(
+            name("x"),
+            Err("no neighbour x; there is a/leaf1, a/leaf2, b/leaf2, plain".into())
+        );
+        assert_eq!(
+            resolve("router", "x", vec![]).unwrap_err().message,
+            "no router x; there is none"
+        );
+    }
+}
