@@ -10,11 +10,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use ipnet::IpNet;
 use speaker::SpeakerHandle;
-use speaker::view::{Cursor, FibView, RouteQuery, RouteTable};
+use speaker::view::{Cursor, RouteQuery, RouteTable};
 
 use crate::control::{AnswerError, Items, ObjectView, Refusal, RefusalCode, Request, Source};
 use crate::http::Status;
-use crate::metrics::{FibTotals, ObjectTotals, Scrape};
+use crate::metrics::{ObjectTotals, Scrape};
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -137,14 +137,13 @@ impl Source for Daemon {
 
 impl Status for Daemon {
     async fn scrape(&self) -> Scrape {
-        let fib = self.speaker.fib().await.ok().flatten().unwrap_or_default();
         let objects = self.objects();
         let objects = objects.as_deref().unwrap_or_default();
         let accepted = objects.iter().filter(|o| o.accepted).count() as u64;
         Scrape {
             peers: self.speaker.peers(None),
             routers: self.speaker.routers_view().await,
-            fib: fib_totals(&fib),
+            fib: self.speaker.fib_totals(),
             objects: ObjectTotals { accepted, refused: objects.len() as u64 - accepted },
         }
     }
@@ -155,18 +154,6 @@ impl Status for Daemon {
             None => Err("the manifests have not been applied yet".to_owned()),
         }
     }
-}
-
-fn fib_totals(routes: &[FibView]) -> FibTotals {
-    let mut totals = FibTotals::default();
-    for route in routes {
-        match (&route.error, route.installed) {
-            (Some(_), _) => totals.refused += 1,
-            (None, true) => totals.installed += 1,
-            (None, false) => totals.pending += 1,
-        }
-    }
-    totals
 }
 
 /// Names are `namespace/name`; the name alone will do where it is the only one.

@@ -100,7 +100,7 @@ mod tests {
         let metrics = ask(Ok(()), "/metrics").await;
         assert!(metrics.starts_with("HTTP/1.1 200"), "{metrics}");
         assert!(metrics.contains("openmetrics-text"), "{metrics}");
-        assert!(metrics.contains("cosmos_fib_routes{outcome=\"installed\"} 0"), "{metrics}");
+        assert!(metrics.contains("cosmos_objects{outcome=\"refused\"} 0"), "{metrics}");
         assert!(ask(Ok(()), "/healthz").await.ends_with("\r\n\r\nok\n"));
         assert!(ask(Ok(()), "/version").await.contains(env!("CARGO_PKG_VERSION")));
         assert!(ask(Ok(()), "/readyz").await.starts_with("HTTP/1.1 200"));

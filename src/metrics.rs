@@ -10,23 +10,16 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
-use speaker::view::{MessageCounts, PeerView, RouterView};
+use speaker::view::{FibTotalsView, MessageCounts, PeerView, RouterView};
 
 /// What a scrape looks at.
 #[derive(Debug, Default)]
 pub(crate) struct Scrape {
     pub(crate) peers: Vec<PeerView>,
     pub(crate) routers: Vec<RouterView>,
-    pub(crate) fib: FibTotals,
+    /// `None` without a FIB.
+    pub(crate) fib: Option<FibTotalsView>,
     pub(crate) objects: ObjectTotals,
-}
-
-/// Kernel routes by what became of them.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct FibTotals {
-    pub(crate) installed: u64,
-    pub(crate) pending: u64,
-    pub(crate) refused: u64,
 }
 
 /// Objects of the manifests by what became of them.
@@ -93,16 +86,9 @@ impl Scrape {
         );
         self.register_peers(&mut registry);
         self.register_tables(&mut registry);
-        let fib = self.fib;
-        registry.register(
-            "fib_routes",
-            "Routes meant for the kernel, by outcome",
-            outcomes([
-                ("installed", fib.installed),
-                ("pending", fib.pending),
-                ("refused", fib.refused),
-            ]),
-        );
+        if let Some(fib) = &self.fib {
+            register_fib(&mut registry, fib);
+        }
         let objects = self.objects;
         registry.register(
             "objects",
@@ -188,6 +174,27 @@ impl Scrape {
     }
 }
 
+fn register_fib(registry: &mut Registry, fib: &FibTotalsView) {
+    let count = |total: u64| {
+        let counter = Counter::<u64>::default();
+        counter.inc_by(total);
+        counter
+    };
+    registry.register(
+        "fib_routes",
+        "Routes meant for the kernel, by outcome",
+        outcomes([("installed", fib.installed), ("pending", fib.pending)]),
+    );
+    registry.register("fib_writes", "Kernel routes written and removed", count(fib.writes));
+    registry.register("fib_failures", "Writes the kernel refused", count(fib.failures));
+    registry.register(
+        "fib_repaired",
+        "Kernel routes found missing or altered",
+        count(fib.repaired),
+    );
+    registry.register("fib_swept", "Routes of an earlier run removed", count(fib.swept));
+}
+
 fn outcomes<const N: usize>(totals: [(&'static str, u64); N]) -> Family<Outcome, Gauge> {
     let family = Family::<Outcome, Gauge>::default();
     for (outcome, total) in totals {
@@ -234,7 +241,12 @@ mod tests {
                 attribute_sets: 2,
                 ..RouterView::default()
             }],
-            fib: FibTotals { installed: 3, pending: 0, refused: 1 },
+            fib: Some(FibTotalsView {
+                installed: 3,
+                pending: 1,
+                writes: 9,
+                ..FibTotalsView::default()
+            }),
             objects: ObjectTotals { accepted: 5, refused: 2 },
         };
         // Series of one family come in no fixed order.

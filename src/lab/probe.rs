@@ -21,8 +21,8 @@ const SOCKETS: usize = 32;
 const PORT: u16 = 7007;
 /// Pause between two probes of a stream; with the time to wake up, some 4000 a second.
 const PACE: Duration = Duration::from_micros(200);
-/// How often threads look whether they should end.
-const TICK: Duration = Duration::from_millis(50);
+/// How long the last answers of a stream may take on a busy machine.
+const LAST_ANSWERS: Duration = Duration::from_secs(3);
 
 /// Answers on `address` until the process ends. Call it inside the namespace.
 pub(super) fn echo(address: IpAddr, name: &'static str) -> io::Result<()> {
@@ -92,8 +92,7 @@ impl Stream {
         Ok(Self { stop, thread })
     }
 
-    /// Stops sending, waits for the last answers and gives all probes in order. An answer that comes
-    /// within a fifth of a second counts.
+    /// Stops sending, waits for the last answers and gives all probes in order.
     pub(super) fn finish(self) -> Vec<Probe> {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().unwrap_or_default()
@@ -119,8 +118,10 @@ fn stream(sockets: &[UdpSocket], stop: &AtomicBool) -> Vec<Probe> {
         drain(&mut probes);
         std::thread::sleep(PACE);
     }
-    let deadline = clock() + 4 * TICK;
-    while clock() < deadline && probes.iter().any(|p| !p.answered) {
+    // Answers come in order: once the last are here, what is missing before them is lost.
+    let last = probes.len().saturating_sub(SOCKETS);
+    let deadline = clock() + LAST_ANSWERS;
+    while clock() < deadline && probes[last..].iter().any(|p| !p.answered) {
         drain(&mut probes);
         std::thread::sleep(PACE);
     }
