@@ -173,7 +173,7 @@ mod tests {
     fn generated_names_are_names() {
         assert_eq!(
             generated_name("fabric", "n1-native", "2001:DB8::1"),
-            "fabric-n1-native-2001-----1"
+            "fabric-n1-native-2001---8--1"
         );
         assert_eq!(generated_name("s", "p", "2001:db8::"), "s-p-2001-db8");
         assert_eq!(generated_name(&"x".repeat(300), "p", "::1").len(), 253);

@@ -42,6 +42,10 @@ fn committed_definitions_are_fresh() {
         assert!(found == wanted, "{name} is stale: run UPDATE_CRDS=1 cargo test -p k8s-bridge");
         names.push(name);
     }
+    let kustomization = fs::read_to_string(folder.join("kustomization.yaml")).unwrap();
+    for name in &names {
+        assert!(kustomization.contains(name.as_str()), "kustomization.yaml lacks {name}");
+    }
     for file in fs::read_dir(&folder).unwrap() {
         let name = file.unwrap().file_name().into_string().unwrap();
         assert!(names.contains(&name) || name == "kustomization.yaml", "{name} is nobody's");

@@ -25,7 +25,7 @@ pub(super) struct Finding {
 
 /// All faults of `tree` against `schema`.
 pub(super) fn check(schema: &Value, tree: &Tree) -> Vec<Finding> {
-    let mut walk = Walk { found: Vec::new(), path: String::new() };
+    let mut walk = Walk { found: Vec::new(), path: String::new(), misshapen: 0 };
     walk.value(schema, tree);
     walk.found
 }
@@ -33,10 +33,13 @@ pub(super) fn check(schema: &Value, tree: &Tree) -> Vec<Finding> {
 struct Walk {
     found: Vec<Finding>,
     path: String,
+    /// Faults of shape so far: rules are evaluated only where there are none below.
+    misshapen: usize,
 }
 
 impl Walk {
     fn report(&mut self, line: u64, message: impl Into<String>) {
+        self.misshapen += 1;
         self.found.push(Finding { line, field: self.path.clone(), message: message.into() });
     }
 
@@ -59,7 +62,7 @@ impl Walk {
     }
 
     fn value(&mut self, schema: &Value, tree: &Tree) {
-        let before = self.found.len();
+        let before = self.misshapen;
         match schema["type"].as_str() {
             Some("object") => self.object(schema, tree),
             Some("array") => self.list(schema, tree),
@@ -74,7 +77,7 @@ impl Walk {
             // No type: anything goes here, and typing decides.
             _ => {}
         }
-        if self.found.len() == before {
+        if self.misshapen == before {
             self.rules(schema, tree);
         }
     }
@@ -85,6 +88,12 @@ impl Walk {
             ("an integer", Content::String(s)) if s.parse::<i64>().is_ok() => ": remove the quotes",
             ("true or false", Content::String(s)) if s == "true" || s == "false" => {
                 ": remove the quotes"
+            }
+            ("true or false", Content::String(s)) if matches!(&**s, "yes" | "on" | "y") => {
+                ": write true"
+            }
+            ("true or false", Content::String(s)) if matches!(&**s, "no" | "off" | "n") => {
+                ": write false"
             }
             _ => "",
         };
@@ -209,10 +218,28 @@ impl Walk {
         for cel in rules.iter().filter_map(|r| r["rule"].as_str()) {
             let rule = rule::find(cel).expect("a test finds a predicate for every rule");
             if !(rule.holds)(&value) {
-                self.report(tree.line, rule.message);
+                let (line, here) = concerned(rule.message, tree);
+                let message = format!("{}{here}", rule.message);
+                self.found.push(Finding { line, field: self.path.clone(), message });
             }
         }
     }
+}
+
+/// The line of the last field a rule speaks of, and which of them are there when the rule is about
+/// how many.
+fn concerned(message: &str, tree: &Tree) -> (u64, String) {
+    let Content::Map(entries) = &tree.value else { return (tree.line, String::new()) };
+    let word = |c: char| !c.is_ascii_alphanumeric();
+    let named = |name: &str| message.split(word).any(|w| w == name);
+    let there: Vec<_> = entries.iter().filter(|(name, _, _)| named(name)).collect();
+    let line = there.iter().map(|(_, line, _)| *line).max().unwrap_or(tree.line);
+    if !message.to_ascii_lowercase().starts_with("exactly one of") {
+        return (line, String::new());
+    }
+    let names: Vec<_> = there.iter().map(|(name, _, _)| name.as_str()).collect();
+    let found = if names.is_empty() { "none".to_owned() } else { names.join(" and ") };
+    (line, format!("; found {found}"))
 }
 
 /// What makes an entry of a list unique, in lists where entries are.
@@ -233,8 +260,8 @@ fn identity(schema: &Value, item: &Tree) -> Option<Value> {
 /// The first sentence of a field's documentation.
 fn summary(schema: &Value) -> String {
     let text = schema["description"].as_str().unwrap_or_default();
-    let line = text.lines().next().unwrap_or_default();
-    line.split_once(". ").map_or(line, |(first, _)| first).trim_end_matches('.').to_owned()
+    let text = text.lines().collect::<Vec<_>>().join(" ");
+    text.split_once(". ").map_or(&*text, |(first, _)| first).trim_end_matches('.').to_owned()
 }
 
 /// "did you mean ..." when a name is close, else the names there are.

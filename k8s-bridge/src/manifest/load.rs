@@ -135,7 +135,8 @@ impl Loader {
             Err(message) => {
                 let line = tree.entry("kind").map_or(tree.line, |t| t.line);
                 let error = place.error(Some(line), message);
-                let object = named(kind, true, tree);
+                let known = kinds::all().iter().find(|known| known.name == kind);
+                let object = named(kind, known.is_none_or(|known| known.namespaced), tree);
                 self.errors.push(ManifestError { object, field: Some("kind".to_owned()), ..error });
             }
         }

@@ -132,7 +132,10 @@ pub(super) fn documents(text: &str) -> Vec<Document<'_>> {
 impl Document<'_> {
     /// The tree, or what keeps it from being one.
     pub(super) fn parse(&self) -> Result<Tree, SyntaxError> {
-        let located = serde_saphyr::from_str::<Located>(self.text).map_err(|error| {
+        // As in YAML 1.2: a node may be called `n`, and `yes` is a text.
+        let options = serde_saphyr::options! { strict_booleans: true };
+        let located = serde_saphyr::from_str_with_options::<Located>(self.text, options);
+        let located = located.map_err(|error| {
             let line = error.location().map_or(1, |l| l.line());
             let message = error.without_snippet().to_string();
             // The place is told apart, in lines of the file.
