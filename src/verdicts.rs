@@ -16,9 +16,10 @@ pub(crate) struct Verdicts {
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Complaint {
-    object: (String, Option<String>, String),
-    refused: bool,
+    /// First, so that complaints come in the order of the files.
     line: String,
+    refused: bool,
+    object: (String, Option<String>, String),
 }
 
 /// A line for the log.
@@ -62,7 +63,7 @@ fn key(object: &ObjectView) -> (String, Option<String>, String) {
 
 fn complaints(object: &ObjectView) -> Vec<Complaint> {
     let complaint =
-        |refused, text: &str| Complaint { object: key(object), refused, line: line(object, text) };
+        |refused, text: &str| Complaint { line: line(object, text), refused, object: key(object) };
     let refusal = (!object.accepted)
         .then(|| complaint(true, &format!("{} ({})", object.message, object.reason)));
     refusal.into_iter().chain(object.warnings.iter().map(|w| complaint(false, w))).collect()
