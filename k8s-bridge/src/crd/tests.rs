@@ -28,7 +28,7 @@ fn walk(path: &str, node: &Value, see: &mut dyn FnMut(&str, &Value)) {
 }
 
 #[test]
-fn committed_definitions_are_fresh() {
+fn generated_files_are_current() {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../config/crd"));
     let rewrite = std::env::var_os("UPDATE_CRDS").is_some();
     let mut names = Vec::new();
