@@ -9,25 +9,28 @@ use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use ipnet::IpNet;
+use providers::native::Observer;
 use speaker::SpeakerHandle;
 use speaker::view::{Cursor, RouteQuery, RouteTable};
 
 use crate::control::{AnswerError, Items, ObjectView, Refusal, RefusalCode, Request, Source};
 use crate::http::Status;
 use crate::metrics::{ObjectTotals, Scrape};
+use crate::objects;
 
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Daemon {
     speaker: SpeakerHandle,
+    observer: Observer,
     /// `None` until the manifests were read and applied once.
     objects: RwLock<Option<Arc<[ObjectView]>>>,
 }
 
 impl Daemon {
     /// A daemon that has read nothing yet.
-    pub(crate) fn new(speaker: SpeakerHandle) -> Self {
-        Self { speaker, objects: RwLock::default() }
+    pub(crate) fn new(observer: Observer) -> Self {
+        Self { speaker: observer.speaker().clone(), observer, objects: RwLock::default() }
     }
 
     /// The manifests were read and applied.
@@ -125,8 +128,10 @@ impl Source for Daemon {
             Request::Routes { query } => self.routes(query, items).await,
             Request::Fib => self.fib(items).await,
             Request::Objects => {
+                let observed = self.observer.observe().await;
                 for object in self.objects().iter().flat_map(|o| o.iter()) {
-                    items.push(object).await?;
+                    let status = objects::status(object, &observed);
+                    items.push(&ObjectView { status, ..object.clone() }).await?;
                 }
                 Ok(())
             }

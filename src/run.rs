@@ -64,7 +64,7 @@ async fn serve(args: RunArgs) -> Result<(), Failure> {
         Failure::Failed(format!("{e}; --fib none runs without touching the kernel"))
     })?;
     let watch = manifest::watch(&args.manifests).map_err(|e| Failure::Failed(e.to_string()))?;
-    let daemon = Arc::new(Daemon::new(native.speaker().clone()));
+    let daemon = Arc::new(Daemon::new(native.observer().clone()));
 
     let mut servers = JoinSet::new();
     servers.spawn(control::serve(socket, Arc::clone(&daemon)));

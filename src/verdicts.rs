@@ -95,6 +95,7 @@ mod tests {
             accepted,
             reason: "RouterNotFound".into(),
             message: message.into(),
+            status: vec![],
             warnings: vec![],
             source: Some("peers.yaml, document 2".into()),
         }

@@ -65,6 +65,8 @@ pub struct Outcome {
     pub router: RouterName,
     /// The object.
     pub object: ObjectRef,
+    /// Nothing of the object runs; else only what the message names is missing.
+    pub is_refused: bool,
     /// Stable reason.
     pub reason: Reason,
     /// What is missing and how to mend it.

@@ -6,6 +6,7 @@ mod convert;
 mod observe;
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use intent::observed::RouterStatus;
 use intent::{Family, ObjectRef, ProviderKind, Reason, Router, RouterName};
@@ -16,8 +17,29 @@ use crate::{BgpProvider, Capabilities, Outcome, Report};
 /// The embedded speaker.
 #[derive(Debug)]
 pub struct Native {
+    observer: Observer,
+}
+
+/// Sees what a native provider runs; clones see the same.
+#[derive(Clone, Debug)]
+pub struct Observer {
     speaker: SpeakerHandle,
-    applied: BTreeMap<RouterName, Router>,
+    applied: Arc<RwLock<Applied>>,
+}
+
+type Applied = Arc<BTreeMap<RouterName, Router>>;
+
+impl Observer {
+    /// The speaker, for views and events.
+    pub fn speaker(&self) -> &SpeakerHandle {
+        &self.speaker
+    }
+
+    /// What runs now, for every router that was applied.
+    pub async fn observe(&self) -> BTreeMap<RouterName, RouterStatus> {
+        let applied = Arc::clone(&self.applied.read().unwrap_or_else(PoisonError::into_inner));
+        observe::routers(&self.speaker, &applied).await
+    }
 }
 
 impl Native {
@@ -26,12 +48,13 @@ impl Native {
     /// # Errors
     /// With a FIB, when the kernel's tables are not to be had.
     pub async fn start(options: SpeakerOptions) -> Result<Self, StartError> {
-        Ok(Self { speaker: SpeakerHandle::start(options).await?, applied: BTreeMap::new() })
+        let speaker = SpeakerHandle::start(options).await?;
+        Ok(Self { observer: Observer { speaker, applied: Arc::default() } })
     }
 
-    /// The speaker, for views and events.
-    pub fn speaker(&self) -> &SpeakerHandle {
-        &self.speaker
+    /// The eyes of this provider, for whoever shows status.
+    pub fn observer(&self) -> &Observer {
+        &self.observer
     }
 }
 
@@ -54,7 +77,7 @@ impl BgpProvider for Native {
             report.outcomes.extend(convert::partly(router));
             config.routers.insert(name.as_str().to_owned(), converted);
         }
-        let applied = self.speaker.apply(config).await;
+        let applied = self.observer.speaker.apply(config).await;
         for (router, peer, message) in applied.problems {
             report.outcomes.push(problem(routers, &router, &peer, message));
         }
@@ -63,16 +86,18 @@ impl BgpProvider for Native {
             .into_iter()
             .map(|(router, peer, why)| (RouterName::new(router), peer, why))
             .collect();
-        self.applied = routers.clone();
+        let mut held = self.observer.applied.write().unwrap_or_else(PoisonError::into_inner);
+        *held = Arc::new(routers.clone());
+        drop(held);
         report
     }
 
     async fn observe(&self) -> BTreeMap<RouterName, RouterStatus> {
-        observe::routers(&self.speaker, &self.applied).await
+        self.observer.observe().await
     }
 
     async fn stop(&mut self, reason: &str, remove_routes: bool) {
-        self.speaker.stop(reason, remove_routes).await;
+        self.observer.speaker.stop(reason, remove_routes).await;
     }
 }
 
@@ -95,5 +120,7 @@ fn problem(
     } else {
         Reason::ConfigurationFailed
     };
-    Outcome { router: RouterName::new(router), object, reason, message }
+    // A socket that is not open yet is tried again; a neighbour that could not be set up is not.
+    let is_refused = reason == Reason::PeerConfigurationFailed;
+    Outcome { router: RouterName::new(router), object, is_refused, reason, message }
 }

@@ -9,7 +9,7 @@ mod args;
 mod example;
 mod failure;
 mod output;
-mod render;
+pub(crate) mod render;
 
 pub use args::{
     Cli, Command, ControlArgs, ExplainArgs, ExplainWhat, FibChoice, LabArgs, OutputFormat, RunArgs,

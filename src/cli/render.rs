@@ -61,6 +61,7 @@ pub const OBJECT_COLUMNS: Columns = &[
     ("NAME", Left),
     ("ACCEPTED", Left),
     ("REASON", Left),
+    ("STATUS", Left),
     ("SOURCE", Left),
     ("MESSAGE", Left),
 ];
@@ -203,6 +204,7 @@ pub fn object_row(object: &ObjectView) -> Vec<String> {
         name,
         if object.accepted { "yes" } else { "no" }.to_owned(),
         object.reason.clone(),
+        if object.status.is_empty() { "-".to_owned() } else { object.status.join("; ") },
         object.source.clone().unwrap_or_else(|| "-".to_owned()),
         texts.join("; "),
     ]

@@ -134,6 +134,9 @@ pub struct ObjectView {
     pub reason: String,
     /// One line for people.
     pub message: String,
+    /// What it does now, one line a router: a session's state, who is told of a prefix.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub status: Vec<String>,
     /// What is not carried out although the object is accepted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,

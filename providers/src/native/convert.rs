@@ -34,7 +34,9 @@ pub(super) fn router(router: &intent::Router) -> (RouterConfig, Vec<Outcome>) {
                 peers.insert(name.as_str().to_owned(), config);
             }
             Err((reason, message)) => {
-                outcomes.push(outcome(router, &peer.source, reason, message));
+                let is_refused = true;
+                outcomes
+                    .push(Outcome { is_refused, ..outcome(router, &peer.source, reason, message) });
             }
         }
     }
@@ -76,7 +78,8 @@ pub(super) fn outcome(
     reason: Reason,
     message: String,
 ) -> Outcome {
-    Outcome { router: router.name.clone(), object: object.clone(), reason, message }
+    let (router, object) = (router.name.clone(), object.clone());
+    Outcome { router, object, is_refused: false, reason, message }
 }
 
 fn neighbor(

@@ -127,6 +127,7 @@ fn objects_say_where_they_stand_and_what_is_wrong() {
         accepted,
         reason: "RouterNotFound".into(),
         message: message.into(),
+        status: vec!["Active: connection refused".into()],
         warnings: vec!["spec.bfd does nothing".into()],
         source: Some("peers.yaml#2".into()),
     };
