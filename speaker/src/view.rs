@@ -170,7 +170,7 @@ pub struct RouteView {
 pub struct AttributesView {
     /// Next hop; link-local ones carry `%interface`.
     pub next_hop: String,
-    /// `igp`, `egp` or `incomplete`.
+    /// `IGP`, `EGP` or `incomplete`, as the codec names them.
     pub origin: String,
     /// AS_PATH, sets in braces.
     pub as_path: String,

@@ -359,7 +359,7 @@ impl<H: SessionHandler> Runner<H> {
                 },
                 Effect::Up(id, negotiated) => self.up(id, negotiated),
                 Effect::Down(reason) => {
-                    tracing::info!(remote = %self.cfg.remote, %reason, "session down");
+                    tracing::debug!(remote = %self.cfg.remote, %reason, "session down");
                     self.handler.down(&reason);
                 }
                 Effect::StateChanged { from, to } => {
@@ -387,7 +387,7 @@ impl<H: SessionHandler> Runner<H> {
             SocketAddr::V6(remote) => remote.scope_id(),
             SocketAddr::V4(_) => 0,
         };
-        tracing::info!(%remote, peer_as = negotiated.peer_as.0, "session established");
+        tracing::debug!(%remote, peer_as = negotiated.peer_as.0, "session established");
         self.view.facts().snapshot.established_count += 1;
         self.handler.established(&Established { negotiated, local, remote, ifindex }, outbox);
     }
