@@ -229,7 +229,9 @@ impl Speaker for Cosmos {
     fn routes_from(&self, neighbor: IpAddr) -> Result<BTreeSet<Route>> {
         let ebgp = self.config.is_ebgp(self.config.neighbor(neighbor)?);
         let items = self.show(&format!("received {neighbor}"))?;
-        items.iter().map(|item| view::route(item, ebgp)).collect()
+        // The Adj-RIB-In holds refused paths too: what FRR sends back to us, for example.
+        let eligible = items.iter().filter(|item| item["status"] == "eligible");
+        eligible.map(|item| view::route(item, ebgp)).collect()
     }
 
     fn check_established(&self, neighbor: IpAddr) -> Result<()> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use ipnet::IpNet;
 use testkit::cosmos::{Cosmos, Fib, KERNEL_PROTOCOL};
 use testkit::daemon::{Config, Kind, Neighbor, Speaker};
@@ -27,6 +27,7 @@ pub(crate) struct Lab {
     pub(crate) ours: Cosmos,
     pub(crate) peer: Box<dyn Speaker>,
     pub(crate) our_ns: Arc<NetNs>,
+    peer_ns: Arc<NetNs>,
     pub(crate) our_address: IpAddr,
     pub(crate) peer_address: IpAddr,
 }
@@ -71,7 +72,7 @@ impl Lab {
         let mut ours =
             Cosmos::new(env!("CARGO_BIN_EXE_cosmos"), &our_ns, ours, Fib::Kernel).unwrap();
         ours.start().unwrap();
-        Self { variant, ours, peer, our_ns, our_address, peer_address }
+        Self { variant, ours, peer, our_ns, peer_ns, our_address, peer_address }
     }
 
     /// What the peer must see of ours.
@@ -88,32 +89,63 @@ impl Lab {
     /// has exactly the peer's prefixes through the peer.
     #[track_caller]
     pub(crate) fn wait_converged(&self) {
-        let result = self
-            .ours
-            .wait_established(self.peer_address)
-            .and_then(|()| self.peer.wait_established(self.our_address))
-            .and_then(|()| self.ours.wait_routes(self.peer_address, &self.expected_here()))
-            .and_then(|()| self.peer.wait_routes(self.our_address, &self.expected_at_peer()))
-            .and_then(|()| self.wait_kernel());
-        if let Err(error) = result {
-            panic!("{:?}: {error:#}\n--- our log\n{}", self.variant, self.ours.log());
-        }
+        self.demand(
+            self.ours
+                .wait_established(self.peer_address)
+                .and_then(|()| self.peer.wait_established(self.our_address))
+                .and_then(|()| self.ours.wait_routes(self.peer_address, &self.expected_here()))
+                .and_then(|()| self.peer.wait_routes(self.our_address, &self.expected_at_peer()))
+                .and_then(|()| self.wait_kernel()),
+        );
+    }
+
+    /// The value, or a failure that shows what both sides wrote.
+    #[track_caller]
+    pub(crate) fn demand<T>(&self, result: anyhow::Result<T>) -> T {
+        result.unwrap_or_else(|error| {
+            let (ours, peer) = (self.ours.log(), self.peer.log());
+            panic!("{:?}: {error:#}\n--- our log\n{ours}\n--- peer's log\n{peer}", self.variant)
+        })
     }
 
     /// Waits until the kernel's routes of ours are exactly the peer's announcements.
-    pub(crate) fn wait_kernel(&self) -> anyhow::Result<()> {
-        let want: BTreeSet<(IpNet, Option<IpAddr>)> =
-            self.expected_here().iter().map(|r| (r.prefix, Some(self.peer_address))).collect();
+    fn wait_kernel(&self) -> anyhow::Result<()> {
+        let want: BTreeSet<IpNet> = self.expected_here().iter().map(|r| r.prefix).collect();
         wait::eventually("kernel routes", || {
-            let seen = kernel_routes(&self.our_ns)?;
-            ensure!(seen == want, "kernel has {seen:?}, not {want:?}");
+            let routes = kernel_routes(&self.our_ns)?;
+            let seen: BTreeSet<IpNet> = routes.iter().map(|(prefix, _)| *prefix).collect();
+            ensure!(seen == want && seen.len() == routes.len(), "kernel has {routes:?}");
+            // Over IPv6 the peer may have sent a link-local next hop beside the global one, and
+            // then that is the one to use (RFC 2545 section 3).
+            let gateways = self.peer_gateways()?;
+            let strange =
+                routes.iter().find(|(_, via)| via.is_none_or(|via| !gateways.contains(&via)));
+            ensure!(strange.is_none(), "{strange:?}: the peer is {gateways:?}");
             Ok(())
         })
+    }
+
+    /// Addresses of the peer on the link.
+    fn peer_gateways(&self) -> anyhow::Result<BTreeSet<IpAddr>> {
+        let text = self.peer_ns.ip("-j address show dev eth0")?;
+        let links: serde_json::Value = serde_json::from_str(&text)?;
+        let addresses = links[0]["addr_info"].as_array().context("addr_info")?;
+        let own: Vec<IpAddr> = addresses
+            .iter()
+            .map(|a| Ok(a["local"].as_str().context("local")?.parse()?))
+            .collect::<anyhow::Result<_>>()?;
+        Ok(own
+            .into_iter()
+            .filter(|a| match a {
+                IpAddr::V6(v6) => *a == self.peer_address || v6.is_unicast_link_local(),
+                IpAddr::V4(_) => *a == self.peer_address,
+            })
+            .collect())
     }
 }
 
 /// Our routes in the kernel: prefix and gateway.
-fn kernel_routes(ns: &NetNs) -> anyhow::Result<BTreeSet<(IpNet, Option<IpAddr>)>> {
+fn kernel_routes(ns: &NetNs) -> anyhow::Result<Vec<(IpNet, Option<IpAddr>)>> {
     let routes = ns.kernel_routes(KERNEL_PROTOCOL)?;
     routes
         .iter()

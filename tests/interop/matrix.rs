@@ -29,15 +29,15 @@ fn exchange(lab: &mut Lab) {
 /// SIGKILL of the peer: its routes leave table and kernel; all comes back with it.
 fn peer_dies_and_returns(lab: &mut Lab) {
     lab.peer.kill();
-    wait::eventually("the peer's routes are gone", || {
+    let gone = wait::eventually("the peer's routes are gone", || {
         ensure!(lab.ours.check_established(lab.peer_address).is_err(), "still Established");
         let left = lab.ours.routes_from(lab.peer_address)?;
         ensure!(left.is_empty(), "{left:?}");
         let kernel = lab.our_ns.kernel_routes(testkit::cosmos::KERNEL_PROTOCOL)?;
         ensure!(kernel.is_empty(), "{kernel:?}");
         Ok(())
-    })
-    .unwrap();
+    });
+    lab.demand(gone);
     lab.peer.start().unwrap();
     lab.wait_converged();
 }
@@ -47,15 +47,15 @@ fn our_stop_is_a_cease(lab: &mut Lab) {
     lab.ours.stop().unwrap();
     let seen = wait::eventually("NOTIFICATION at the peer", || {
         lab.peer.last_notification(lab.our_address)
-    })
-    .unwrap();
+    });
+    let seen = lab.demand(seen);
     assert_eq!(seen.code, 6, "{seen:?}");
-    wait::eventually("our routes are gone", || {
+    let gone = wait::eventually("our routes are gone", || {
         let left = lab.peer.routes_from(lab.our_address)?;
         ensure!(left.is_empty(), "{left:?}");
         Ok(())
-    })
-    .unwrap();
+    });
+    lab.demand(gone);
     lab.ours.start().unwrap();
     lab.wait_converged();
 }
