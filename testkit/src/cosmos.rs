@@ -10,7 +10,7 @@
 mod manifest;
 mod view;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -46,6 +46,7 @@ pub struct Cosmos {
     config: Config,
     fib: Fib,
     options: Vec<String>,
+    router_fields: BTreeMap<String, String>,
     folder: TempDir,
     process: Option<Process>,
 }
@@ -69,6 +70,7 @@ impl Cosmos {
             config,
             fib,
             options: Vec::new(),
+            router_fields: BTreeMap::new(),
             folder,
             process: None,
         })
@@ -77,6 +79,12 @@ impl Cosmos {
     /// Adds options of `cosmos run` for the next start.
     pub fn add_options(&mut self, options: &[&str]) {
         self.options.extend(options.iter().map(|&o| o.to_owned()));
+    }
+
+    /// Sets a field of the BGPRouter's spec from the next start or reconfiguration on, as YAML:
+    /// `("bestPath", "{compareRouterId: true}")`.
+    pub fn set_router_field(&mut self, field: &str, value: &str) {
+        self.router_fields.insert(field.to_owned(), value.to_owned());
     }
 
     /// The folder of manifests; further files in it are read too.
@@ -178,7 +186,7 @@ impl Cosmos {
 
     /// In one step, so that a half-written file is never read.
     fn write_manifests(&self) -> Result<()> {
-        let text = manifest::text(&self.config, self.fib == Fib::Kernel)?;
+        let text = manifest::text(&self.config, self.fib == Fib::Kernel, &self.router_fields)?;
         let draft = self.folder.path().join("draft");
         std::fs::write(&draft, text).context("write manifests")?;
         std::fs::rename(&draft, self.manifests().join("router.yaml")).context("move manifests")

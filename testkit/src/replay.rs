@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use ipnet::IpNet;
 
 use crate::daemon::Neighbor;
@@ -125,19 +125,34 @@ fn identity(asn: u32, n: u8) -> Identity {
 pub fn wait_sink(sink: &Sink, expected: &Expected) -> Result<()> {
     sink.wait_complete(LONG)?;
     // Complete in prefixes; the last better paths may still be on their way.
+    let mut compared = None;
     wait::within(LONG, "the receiving peer's table", || {
-        let seen = sink.routes();
-        ensure!(seen.len() == expected.len(), "{} prefixes, not {}", seen.len(), expected.len());
-        let is_wrong = |(prefix, want): &(&IpNet, &Outcome)| {
-            seen.get(*prefix).is_none_or(|have| sorted((**have).clone()) != want.sent)
-        };
-        let wrong: Vec<_> = expected.iter().filter(is_wrong).collect();
-        let first = wrong.first().map(|(prefix, want)| {
-            format!("{prefix}\n  want {:?}\n  have {:?}", want.sent, seen.get(*prefix))
-        });
-        ensure!(wrong.is_empty(), "{} prefixes differ: {}", wrong.len(), first.unwrap_or_default());
-        Ok(())
+        // Comparing a big table takes its time: only when something has come since.
+        let counts = sink.counts();
+        if let Some((updates, verdict)) = &compared
+            && *updates == counts.updates
+        {
+            bail!("{verdict}");
+        }
+        let verdict = compare(sink, expected);
+        let text = verdict.as_ref().err().map(ToString::to_string).unwrap_or_default();
+        compared = Some((counts.updates, text));
+        verdict
     })
+}
+
+fn compare(sink: &Sink, expected: &Expected) -> Result<()> {
+    let seen = sink.routes();
+    ensure!(seen.len() == expected.len(), "{} prefixes, not {}", seen.len(), expected.len());
+    let is_wrong = |(prefix, want): &(&IpNet, &Outcome)| {
+        seen.get(*prefix).is_none_or(|have| sorted((**have).clone()) != want.sent)
+    };
+    let wrong: Vec<_> = expected.iter().filter(is_wrong).collect();
+    let first = wrong.first().map(|(prefix, want)| {
+        format!("{prefix}\n  want {:?}\n  have {:?}", want.sent, seen.get(*prefix))
+    });
+    ensure!(wrong.is_empty(), "{} prefixes differ: {}", wrong.len(), first.unwrap_or_default());
+    Ok(())
 }
 
 /// What must come out.

@@ -155,6 +155,35 @@ impl Session {
         Ok(message)
     }
 
+    /// Says that nothing more comes, and returns what the speaker still sends until it closes too: by
+    /// then it has read everything.
+    ///
+    /// # Errors
+    /// When it does not close in time.
+    pub fn finish(mut self) -> Result<Vec<Message>> {
+        // Fails when the speaker has closed already, which is as good.
+        let _closed = self.stream.shutdown(std::net::Shutdown::Write);
+        let mut messages = Vec::new();
+        let mut one = [0; 1];
+        loop {
+            match self.stream.peek(&mut one) {
+                Ok(0) => return Ok(messages),
+                Ok(_) => match self.receive() {
+                    Ok(message) => messages.push(message),
+                    // Cut short by the end, or by a reset.
+                    Err(_) if self.stream.peek(&mut one).is_ok_and(|n| n == 0) => {
+                        return Ok(messages);
+                    }
+                    Err(error) => return Err(error),
+                },
+                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {
+                    return Ok(messages);
+                }
+                Err(error) => return Err(error).context("the speaker does not close"),
+            }
+        }
+    }
+
     /// Reads until a NOTIFICATION comes: its code, subcode and data.
     ///
     /// # Errors

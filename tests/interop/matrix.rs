@@ -92,7 +92,6 @@ fn life(variant: Variant) {
 macro_rules! matrix {
     ($($name:ident: $peer:ident, ipv6: $ipv6:literal, ebgp: $ebgp:literal, four_octet_as: $as4:literal;)*) => {$(
         #[test]
-        #[ignore = "waits for `cosmos run`"]
         fn $name() {
             in_namespaces(|| {
                 life(Variant { peer: Kind::$peer, ipv6: $ipv6, ebgp: $ebgp, four_octet_as: $as4 });

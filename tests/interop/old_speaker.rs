@@ -9,7 +9,6 @@ use crate::lab::{Lab, Variant, prefix};
 
 /// BIRD without the capability, a path with a 4-octet AS in it: both ends still see the whole path.
 #[test]
-#[ignore = "waits for `cosmos run`"]
 fn wide_as_numbers_survive_a_narrow_session() {
     in_namespaces(|| {
         if let Err(missing) = Kind::Bird.installed() {

@@ -1,5 +1,6 @@
 //! A [`Config`] as the YAML manifests of `cosmos run`.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use anyhow::{Result, bail};
@@ -12,9 +13,13 @@ pub(super) const NAME: &str = "dut";
 
 const HEADER: &str = "apiVersion: bgp.miloapis.com/v1alpha1\n";
 
-/// All objects, as several YAML documents.
-pub(super) fn text(config: &Config, install_routes: bool) -> Result<String> {
-    let mut out = router(config, install_routes);
+/// All objects, as several YAML documents. `fields` adds to the router's spec, or replaces.
+pub(super) fn text(
+    config: &Config,
+    install_routes: bool,
+    fields: &BTreeMap<String, String>,
+) -> Result<String> {
+    let mut out = router(config, install_routes, fields);
     for (index, neighbor) in config.neighbors.iter().enumerate() {
         out.push_str(&peer(index, neighbor)?);
     }
@@ -25,17 +30,27 @@ pub(super) fn text(config: &Config, install_routes: bool) -> Result<String> {
     Ok(out)
 }
 
-fn router(config: &Config, install_routes: bool) -> String {
-    format!(
-        "{HEADER}kind: BGPRouter\nmetadata: {{name: {NAME}, namespace: default}}\nspec:\n  \
-         targetRef: {{kind: Node, name: {NAME}}}\n  roles: [transit]\n  localASN: {}\n  \
-         routerID: {}\n  addressFamilies: [{}, {}]\n  \
-         timers: {{connectRetry: 1s, idleHold: 1s}}\n  installRoutes: {install_routes}\n",
-        config.asn,
-        config.router_id,
-        family_text(Family::Ipv4),
-        family_text(Family::Ipv6),
-    )
+fn router(config: &Config, install_routes: bool, fields: &BTreeMap<String, String>) -> String {
+    let families = format!("[{}, {}]", family_text(Family::Ipv4), family_text(Family::Ipv6));
+    let mut spec = BTreeMap::from(
+        [
+            ("targetRef", format!("{{kind: Node, name: {NAME}}}")),
+            ("roles", "[transit]".to_owned()),
+            ("localASN", config.asn.to_string()),
+            ("routerID", config.router_id.to_string()),
+            ("addressFamilies", families),
+            ("timers", "{connectRetry: 1s, idleHold: 1s}".to_owned()),
+            ("installRoutes", install_routes.to_string()),
+        ]
+        .map(|(field, value)| (field.to_owned(), value)),
+    );
+    spec.extend(fields.clone());
+    let mut out =
+        format!("{HEADER}kind: BGPRouter\nmetadata: {{name: {NAME}, namespace: default}}\nspec:\n");
+    for (field, value) in spec {
+        let _ = writeln!(out, "  {field}: {value}");
+    }
+    out
 }
 
 fn peer(index: usize, neighbor: &Neighbor) -> Result<String> {
