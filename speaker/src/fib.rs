@@ -256,8 +256,13 @@ impl Core {
         (!route.next_hops.is_empty()).then_some(route)
     }
 
+    /// Whether the FIB writer has something to read.
+    pub(crate) fn has_rows_for_kernel(&self) -> bool {
+        self.fib.is_some_and(|consumer| self.rib.has_dirty(consumer))
+    }
+
     fn has_kernel_changes(&self) -> bool {
-        self.fib.is_some_and(|consumer| self.rib.has_dirty(consumer)) || self.rib.has_pending_work()
+        self.has_rows_for_kernel() || self.rib.has_pending_work()
     }
 }
 

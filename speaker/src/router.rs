@@ -120,7 +120,14 @@ impl Shared {
         loop {
             self.pump.notified().await;
             loop {
-                let more = self.core().pump(PUMP_ROWS);
+                let (more, install) = {
+                    let mut core = self.core();
+                    (core.pump(PUMP_ROWS), core.has_rows_for_kernel())
+                };
+                // A sweep makes rows dirty long after whoever asked for it has woken the writer.
+                if let (true, Some(fib)) = (install, &self.fib) {
+                    fib.wake();
+                }
                 if !more {
                     break;
                 }

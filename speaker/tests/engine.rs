@@ -30,7 +30,7 @@ impl Node {
     fn start(ns: NetNs) -> Self {
         // Worker threads inherit the namespace of the thread that makes them.
         let runtime = ns.run(|| {
-            Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime")
+            Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
         });
         let started = runtime.spawn(SpeakerHandle::start(SpeakerOptions::default()));
         let speaker = runtime.block_on(started).expect("no panic").expect("netlink");
@@ -244,6 +244,44 @@ fn dead_link() -> Result<()> {
     a.ns.ip("link set eth0 up")?;
     eventually("b up again", || b.established())?;
     eventually("installed again", installed)?;
+    a.stop();
+    b.stop();
+    Ok(())
+}
+
+#[test]
+fn a_lost_session_leaves_no_kernel_route() {
+    in_namespaces(|| lost_sessions().unwrap());
+}
+
+/// The sweep of a lost session's routes and the FIB writer are two tasks: whichever runs first, the
+/// kernel must be told. Only after the first synchronisation, which looks by itself now and then.
+fn lost_sessions() -> Result<()> {
+    let (a, b) = pair()?;
+    let up = router(65001, 1, "10.0.0.2", 65002, &["198.51.100.0/24", "2001:db8:a::/48"]);
+    let mut down = up.clone();
+    down.peers.get_mut("other").expect("configured above").shutdown = Some("round".into());
+    b.apply(router(65002, 2, "10.0.0.1", 65001, &[]));
+    a.apply(up.clone());
+    eventually("in step", || {
+        let totals = b.speaker.fib_totals().context("there is a FIB")?;
+        ensure!(!totals.is_syncing && totals.installed == 2, "{totals:?}");
+        Ok(())
+    })?;
+    for round in 0..12 {
+        a.apply(down.clone());
+        eventually("the kernel has let go", || {
+            let kernel = b.kernel();
+            ensure!(kernel.is_empty(), "round {round}: {kernel:?}");
+            Ok(())
+        })?;
+        a.apply(up.clone());
+        eventually("the kernel has them again", || {
+            let kernel = b.kernel();
+            ensure!(kernel.len() == 2, "round {round}: {kernel:?}");
+            Ok(())
+        })?;
+    }
     a.stop();
     b.stop();
     Ok(())
