@@ -26,7 +26,7 @@
 //! of equal sets are equal.
 //!
 //! Families with NLRI of their own: IPv4 and IPv6 unicast. Others are named ([`Family`]) and
-//! negotiable, and their NLRI is skipped and counted; a new one is an [`NlriPrefix`]-like type and an
+//! negotiable, and their NLRI is skipped and counted; a new one is an [`Nlri`] type and an
 //! arm in the view.
 //!
 //! ```
@@ -72,6 +72,7 @@ pub mod family;
 pub mod frame;
 pub mod message;
 pub mod next_hop;
+pub mod nlri;
 pub mod notification;
 pub mod open;
 pub mod prefix;
@@ -95,6 +96,7 @@ pub use frame::{
 };
 pub use message::Message;
 pub use next_hop::NextHop;
+pub use nlri::Nlri;
 pub use notification::Notification;
 pub use open::Open;
 pub use prefix::{NlriPrefix, Prefix, V4Prefix, V6Prefix};

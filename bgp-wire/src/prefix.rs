@@ -20,60 +20,24 @@
 
 use std::{
     fmt,
-    hash::Hash,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     str::FromStr,
 };
 
-use crate::{error::ParseError, family::Family};
+use crate::{error::ParseError, family::Family, nlri::Nlri};
 
-/// A prefix as it travels in NLRI fields: what tables and packers are generic over.
+/// A prefix: what tables are generic over.
 #[expect(clippy::len_without_is_empty, reason = "a prefix length, not a count")]
-pub trait NlriPrefix:
-    Copy + Eq + Hash + Ord + fmt::Display + fmt::Debug + Into<Prefix> + Send + Sync + 'static
-{
-    /// The family whose NLRI this is.
+pub trait NlriPrefix: Nlri + Copy + Into<Prefix> {
+    /// The unicast family of these prefixes.
     const FAMILY: Family;
     /// The longest prefix length, in bits.
     const MAX_BITS: u8;
 
-    /// Octets on the wire, the length octet included, without a path identifier.
-    fn encoded_len(&self) -> usize;
-    /// Appends the wire form.
-    fn put(&self, out: &mut Vec<u8>);
     /// Prefix length in bits.
     fn len(&self) -> u8;
     /// The (masked) address.
     fn addr(&self) -> IpAddr;
-    /// Reads one prefix off the front; `None` if its length is impossible or it is cut short. Host
-    /// bits are cleared.
-    fn take(bytes: &[u8]) -> Option<(Self, &[u8])>;
-
-    /// Checks a whole field of prefixes (without path identifiers): how many there are.
-    ///
-    /// # Errors
-    /// The offset of the first prefix whose length is impossible or that is cut short.
-    fn scan(field: &[u8]) -> Result<usize, usize> {
-        let mut rest = field;
-        let mut count = 0usize;
-        while let Some((&len, tail)) = rest.split_first() {
-            match tail.get(octets(len)..) {
-                Some(tail) if len <= Self::MAX_BITS => rest = tail,
-                _ => return Err(field.len().saturating_sub(rest.len())),
-            }
-            count = count.saturating_add(1);
-        }
-        Ok(count)
-    }
-
-    /// Appends every prefix of a field that [`Self::scan`] accepts.
-    fn read_all(field: &[u8], out: &mut Vec<Self>) {
-        let mut rest = field;
-        while let Some((prefix, tail)) = Self::take(rest) {
-            out.push(prefix);
-            rest = tail;
-        }
-    }
 
     /// Whether this is the default route.
     fn is_default(&self) -> bool {
@@ -242,6 +206,19 @@ impl NlriPrefix for V4Prefix {
     const MAX_BITS: u8 = 32;
 
     #[inline]
+    fn len(&self) -> u8 {
+        self.len
+    }
+
+    fn addr(&self) -> IpAddr {
+        IpAddr::V4(self.addr())
+    }
+}
+
+impl Nlri for V4Prefix {
+    const MAX_LEN: usize = 5;
+
+    #[inline]
     fn encoded_len(&self) -> usize {
         octets(self.len).saturating_add(1)
     }
@@ -253,15 +230,6 @@ impl NlriPrefix for V4Prefix {
         let end = out.len().saturating_add(self.encoded_len());
         out.extend_from_slice(&[self.len, a, b, c, d]);
         out.truncate(end);
-    }
-
-    #[inline]
-    fn len(&self) -> u8 {
-        self.len
-    }
-
-    fn addr(&self) -> IpAddr {
-        IpAddr::V4(self.addr())
     }
 
     #[inline]
@@ -319,6 +287,19 @@ impl NlriPrefix for V6Prefix {
     const MAX_BITS: u8 = 128;
 
     #[inline]
+    fn len(&self) -> u8 {
+        self.len
+    }
+
+    fn addr(&self) -> IpAddr {
+        IpAddr::V6(self.addr())
+    }
+}
+
+impl Nlri for V6Prefix {
+    const MAX_LEN: usize = 17;
+
+    #[inline]
     fn encoded_len(&self) -> usize {
         octets(self.len).saturating_add(1)
     }
@@ -329,15 +310,6 @@ impl NlriPrefix for V6Prefix {
         out.push(self.len);
         out.extend_from_slice(&self.addr);
         out.truncate(end);
-    }
-
-    #[inline]
-    fn len(&self) -> u8 {
-        self.len
-    }
-
-    fn addr(&self) -> IpAddr {
-        IpAddr::V6(self.addr())
     }
 
     #[inline]
@@ -353,6 +325,20 @@ impl NlriPrefix for V6Prefix {
         let mut addr = [0; 16];
         addr.get_mut(..head.len())?.copy_from_slice(head);
         Some((Self::from_bits(u128::from_be_bytes(addr), len)?, rest))
+    }
+
+    #[inline]
+    fn scan(field: &[u8]) -> Result<usize, usize> {
+        let mut rest = field;
+        let mut count = 0usize;
+        while let Some((&len, tail)) = rest.split_first() {
+            match tail.get(octets(len)..) {
+                Some(tail) if len <= 128 => rest = tail,
+                _ => return Err(field.len().saturating_sub(rest.len())),
+            }
+            count = count.saturating_add(1);
+        }
+        Ok(count)
     }
 }
 

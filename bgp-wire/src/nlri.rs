@@ -1,0 +1,75 @@
+//! Network layer reachability information: one type for the routes of each address family.
+//!
+//! What for: what a route *is* in each family the speaker carries, in memory and on the wire.
+//! Where: parsed by the UPDATE view, written by the packer, keys of the tables.
+//! How: each family's routes are one type that implements [`Nlri`]. Plain prefixes
+//! ([`V4Prefix`](crate::V4Prefix), [`V6Prefix`](crate::V6Prefix)) stand for unicast and multicast
+//! alike, so a family is always named beside the type.
+//! Invariants: what `take` accepts, `put` writes so that `take` reads it back as an equal value; an
+//! NLRI field that `scan` accepts can be read to its end.
+//! References: RFC 4271 section 4.3, RFC 4760 section 5, RFC 7911 section 3.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::cast_possible_truncation,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+use std::{fmt, hash::Hash};
+
+/// A route as it travels in NLRI fields: what packers and views are generic over.
+pub trait Nlri:
+    Clone + Eq + Ord + Hash + fmt::Debug + fmt::Display + Send + Sync + 'static
+{
+    /// The most octets [`Self::put`] appends.
+    const MAX_LEN: usize;
+
+    /// Octets on the wire, length octets included, without a path identifier.
+    fn encoded_len(&self) -> usize;
+
+    /// Appends the wire form.
+    fn put(&self, out: &mut Vec<u8>);
+
+    /// Reads one route off the front; `None` if its length is impossible or it is cut short. Bits
+    /// behind a prefix's length are cleared.
+    fn take(bytes: &[u8]) -> Option<(Self, &[u8])>;
+
+    /// Appends the form for MP_UNREACH_NLRI, never longer than that of [`Self::put`]. Labels of a
+    /// withdrawn route mean nothing (RFC 8277 section 2.4).
+    fn put_withdrawn(&self, out: &mut Vec<u8>) {
+        self.put(out);
+    }
+
+    /// Reads one route off the front of MP_UNREACH_NLRI.
+    fn take_withdrawn(bytes: &[u8]) -> Option<(Self, &[u8])> {
+        Self::take(bytes)
+    }
+
+    /// Checks a whole field (without path identifiers): how many routes it has.
+    ///
+    /// # Errors
+    /// The offset of the first route whose length is impossible or that is cut short.
+    fn scan(field: &[u8]) -> Result<usize, usize> {
+        let mut rest = field;
+        let mut count = 0usize;
+        while !rest.is_empty() {
+            let Some((_, tail)) = Self::take(rest) else {
+                return Err(field.len().saturating_sub(rest.len()));
+            };
+            rest = tail;
+            count = count.saturating_add(1);
+        }
+        Ok(count)
+    }
+
+    /// Appends every route of a field that [`Self::scan`] accepts.
+    fn read_all(field: &[u8], out: &mut Vec<Self>) {
+        let mut rest = field;
+        while let Some((route, tail)) = Self::take(rest) {
+            out.push(route);
+            rest = tail;
+        }
+    }
+}
