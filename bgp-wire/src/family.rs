@@ -111,6 +111,30 @@ impl Family {
     pub const IPV4_UNICAST: Self = Self::new(Afi::IPV4, Safi::UNICAST);
     /// IPv6 unicast (RFC 2545).
     pub const IPV6_UNICAST: Self = Self::new(Afi::IPV6, Safi::UNICAST);
+    /// IPv4 multicast (RFC 4760): routes for reverse path forwarding.
+    pub const IPV4_MULTICAST: Self = Self::new(Afi::IPV4, Safi::MULTICAST);
+    /// IPv6 multicast (RFC 4760).
+    pub const IPV6_MULTICAST: Self = Self::new(Afi::IPV6, Safi::MULTICAST);
+    /// IPv4 with MPLS labels (RFC 8277).
+    pub const IPV4_LABELED: Self = Self::new(Afi::IPV4, Safi::LABELED);
+    /// IPv6 with MPLS labels (RFC 8277).
+    pub const IPV6_LABELED: Self = Self::new(Afi::IPV6, Safi::LABELED);
+    /// VPN-IPv4 (RFC 4364).
+    pub const IPV4_VPN: Self = Self::new(Afi::IPV4, Safi::VPN);
+    /// VPN-IPv6 (RFC 4659).
+    pub const IPV6_VPN: Self = Self::new(Afi::IPV6, Safi::VPN);
+    /// Ethernet VPN (RFC 7432).
+    pub const EVPN: Self = Self::new(Afi::L2VPN, Safi::EVPN);
+    /// Route target constraint (RFC 4684).
+    pub const ROUTE_TARGET: Self = Self::new(Afi::IPV4, Safi::ROUTE_TARGET);
+    /// IPv4 flow specification (RFC 8955).
+    pub const IPV4_FLOW_SPEC: Self = Self::new(Afi::IPV4, Safi::FLOW_SPEC);
+    /// IPv6 flow specification (RFC 8956).
+    pub const IPV6_FLOW_SPEC: Self = Self::new(Afi::IPV6, Safi::FLOW_SPEC);
+    /// VPN-IPv4 flow specification (RFC 8955 section 8).
+    pub const IPV4_FLOW_SPEC_VPN: Self = Self::new(Afi::IPV4, Safi::FLOW_SPEC_VPN);
+    /// VPN-IPv6 flow specification (RFC 8956 section 4).
+    pub const IPV6_FLOW_SPEC_VPN: Self = Self::new(Afi::IPV6, Safi::FLOW_SPEC_VPN);
 
     /// The families that can be members of a [`FamilySet`]; a family's index is its bit.
     const SETTABLE: [Self; 21] = [

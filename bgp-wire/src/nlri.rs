@@ -19,10 +19,14 @@
 
 use std::{fmt, hash::Hash};
 
+use crate::family::Family;
+
 /// A route as it travels in NLRI fields: what packers and views are generic over.
 pub trait Nlri:
     Clone + Eq + Ord + Hash + fmt::Debug + fmt::Display + Send + Sync + 'static
 {
+    /// The families whose routes these are.
+    const FAMILIES: &'static [Family];
     /// The most octets [`Self::put`] appends.
     const MAX_LEN: usize;
 

@@ -216,6 +216,7 @@ impl NlriPrefix for V4Prefix {
 }
 
 impl Nlri for V4Prefix {
+    const FAMILIES: &'static [Family] = &[Family::IPV4_UNICAST, Family::IPV4_MULTICAST];
     const MAX_LEN: usize = 5;
 
     #[inline]
@@ -297,6 +298,7 @@ impl NlriPrefix for V6Prefix {
 }
 
 impl Nlri for V6Prefix {
+    const FAMILIES: &'static [Family] = &[Family::IPV6_UNICAST, Family::IPV6_MULTICAST];
     const MAX_LEN: usize = 17;
 
     #[inline]
