@@ -11,6 +11,7 @@
 
 mod active;
 mod connect;
+mod delaying;
 mod established;
 mod idle;
 mod open_confirm;

@@ -6,10 +6,7 @@
 //!
 //! References: RFC 4271 section 8.2.2, "Active state"; RFC 6608.
 
-use bgp_wire::Notification;
-use bgp_wire::notification::cease;
-
-use super::{Context, State};
+use super::{Context, State, delaying};
 use crate::event::Input;
 use crate::timers::Timer;
 
@@ -25,40 +22,14 @@ pub enum Active {
 impl Active {
     pub(crate) fn on(self, input: Input<'_>, cx: &mut Context<'_>) -> State {
         match (self, input) {
-            (_, Input::Start) => State::Active(self),
+            (Self::Delaying, input) => delaying::on(input, State::Active(self), cx),
+            (Self::Listening, Input::Start) => State::Active(self),
             (Self::Listening, Input::Stop(_)) => {
                 cx.timers.clear_all();
                 State::Idle(super::Idle)
             }
-            (Self::Delaying, Input::Stop(reason)) => cx.stop(reason),
             (Self::Listening, Input::Expired(Timer::ConnectRetry)) => cx.dial(),
-            (Self::Delaying, Input::Expired(Timer::DelayOpen)) => cx.send_open(),
             (Self::Listening, Input::TcpConfirmed) => cx.connected(State::Active(Self::Delaying)),
-            (Self::Delaying, Input::TcpConfirmed) => State::Active(self),
-            (Self::Delaying, Input::TcpFails(error)) => cx.lost(error),
-            (Self::Delaying, Input::Open(peer)) => cx.open_before_ours(peer),
-            // Sent without an OPEN (SendNOTIFICATIONwithoutOPEN is TRUE here).
-            (Self::Delaying, Input::HeaderErr(n) | Input::OpenErr(n)) => cx.refuse(n),
-            (Self::Delaying, Input::CollisionDump) => {
-                cx.refuse(Notification::cease(cease::COLLISION))
-            }
-            (Self::Delaying, Input::NotificationVersion(n) | Input::Notification(n)) => {
-                cx.received(n)
-            }
-            (
-                Self::Delaying,
-                Input::Expired(
-                    Timer::ConnectRetry
-                    | Timer::Hold
-                    | Timer::Keepalive
-                    | Timer::IdleHold
-                    | Timer::SendHold,
-                )
-                | Input::Keepalive
-                | Input::Update
-                | Input::UpdateErr(_)
-                | Input::RouteRefresh,
-            ) => cx.refuse(Notification::fsm_error(0)),
             // The other connection wins before this one exists.
             (Self::Listening, Input::CollisionDump) => {
                 cx.timers.clear_all();

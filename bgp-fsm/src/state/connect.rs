@@ -6,10 +6,7 @@
 //!
 //! References: RFC 4271 section 8.2.2, "Connect state"; RFC 6608.
 
-use bgp_wire::Notification;
-use bgp_wire::notification::cease;
-
-use super::{Context, State};
+use super::{Context, State, delaying};
 use crate::event::Input;
 use crate::timers::Timer;
 
@@ -25,34 +22,15 @@ pub enum Connect {
 impl Connect {
     pub(crate) fn on(self, input: Input<'_>, cx: &mut Context<'_>) -> State {
         match (self, input) {
-            (_, Input::Start) => State::Connect(self),
-            (Self::Dialing, Input::Stop(_)) => cx.give_up(),
-            (Self::Delaying, Input::Stop(reason)) => cx.stop(reason),
             (_, Input::Expired(Timer::ConnectRetry)) => {
                 cx.give_up();
                 cx.dial()
             }
-            (Self::Delaying, Input::Expired(Timer::DelayOpen)) => cx.send_open(),
-            (Self::Dialing, Input::TcpConfirmed) => cx.connected(State::Connect(Self::Delaying)),
-            (Self::Delaying, Input::TcpConfirmed) => State::Connect(self),
             (_, Input::TcpFails(error)) => cx.lost_early(error),
-            (Self::Delaying, Input::Open(peer)) => cx.open_before_ours(peer),
-            // Sent without an OPEN (SendNOTIFICATIONwithoutOPEN is TRUE here).
-            (Self::Delaying, Input::HeaderErr(n) | Input::OpenErr(n)) => cx.refuse(n),
-            (Self::Delaying, Input::CollisionDump) => {
-                cx.refuse(Notification::cease(cease::COLLISION))
-            }
-            (Self::Delaying, Input::NotificationVersion(n) | Input::Notification(n)) => {
-                cx.received(n)
-            }
-            (
-                Self::Delaying,
-                Input::Expired(Timer::Hold | Timer::Keepalive | Timer::IdleHold | Timer::SendHold)
-                | Input::Keepalive
-                | Input::Update
-                | Input::UpdateErr(_)
-                | Input::RouteRefresh,
-            ) => cx.refuse(Notification::fsm_error(0)),
+            (Self::Delaying, input) => delaying::on(input, State::Connect(self), cx),
+            (Self::Dialing, Input::Start) => State::Connect(self),
+            (Self::Dialing, Input::Stop(_)) => cx.give_up(),
+            (Self::Dialing, Input::TcpConfirmed) => cx.connected(State::Connect(Self::Delaying)),
             // Without a connection there is no one to tell.
             (
                 Self::Dialing,
