@@ -20,15 +20,20 @@
 
 use std::fmt;
 
+pub mod aigp;
 pub mod as_path;
 pub mod builder;
 pub mod communities;
+pub(crate) mod hex;
+pub mod pmsi;
 pub mod summary;
 pub mod table;
 
+pub use aigp::Aigp;
 pub use as_path::{AsPath, Segment, SegmentType};
 pub use builder::AttrBuilder;
 pub use communities::{Community, ExtCommunity, LargeCommunity};
+pub use pmsi::Pmsi;
 pub use summary::{Summary, SummaryFlags};
 
 /// Attribute flag bits (RFC 4271 section 4.3).
@@ -78,8 +83,22 @@ impl AttrType {
     pub const AS4_PATH: Self = Self(17);
     /// AS4_AGGREGATOR (RFC 6793).
     pub const AS4_AGGREGATOR: Self = Self(18);
+    /// PMSI_TUNNEL (RFC 6514).
+    pub const PMSI_TUNNEL: Self = Self(22);
+    /// Tunnel Encapsulation (RFC 9012).
+    pub const TUNNEL_ENCAPSULATION: Self = Self(23);
+    /// IPv6 Address Specific Extended Community (RFC 5701).
+    pub const IPV6_EXT_COMMUNITIES: Self = Self(25);
+    /// AIGP (RFC 7311).
+    pub const AIGP: Self = Self(26);
+    /// BGP-LS Attribute (RFC 9552).
+    pub const BGP_LS: Self = Self(29);
     /// LARGE_COMMUNITY (RFC 8092).
     pub const LARGE_COMMUNITIES: Self = Self(32);
+    /// Only to Customer (RFC 9234).
+    pub const ONLY_TO_CUSTOMER: Self = Self(35);
+    /// BGP Prefix-SID (RFC 8669, RFC 9252).
+    pub const PREFIX_SID: Self = Self(40);
 }
 
 impl fmt::Display for AttrType {
