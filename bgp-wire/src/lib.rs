@@ -96,7 +96,7 @@ pub use frame::{
 };
 pub use message::Message;
 pub use next_hop::NextHop;
-pub use nlri::Nlri;
+pub use nlri::{Label, LabelStack, Labeled, Nlri, RouteDistinguisher, Vpn};
 pub use notification::Notification;
 pub use open::Open;
 pub use prefix::{NlriPrefix, Prefix, V4Prefix, V6Prefix};

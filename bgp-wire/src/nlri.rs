@@ -17,7 +17,17 @@
     )
 )]
 
+mod label;
+mod labeled;
+mod rd;
+mod vpn;
+
 use std::{fmt, hash::Hash};
+
+pub use label::{Label, LabelStack};
+pub use labeled::Labeled;
+pub use rd::RouteDistinguisher;
+pub use vpn::Vpn;
 
 use crate::family::Family;
 

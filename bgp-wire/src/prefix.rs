@@ -39,6 +39,13 @@ pub trait NlriPrefix: Nlri + Copy + Into<Prefix> {
     /// The (masked) address.
     fn addr(&self) -> IpAddr;
 
+    /// Reads the address octets of a prefix of `len` bits, whose length was written elsewhere; `None`
+    /// if `len` is too long or the octets are cut short. Host bits are cleared.
+    fn take_addr(len: u8, octets: &[u8]) -> Option<(Self, &[u8])>;
+
+    /// Appends the address octets, as many as the length needs.
+    fn put_addr(&self, out: &mut Vec<u8>);
+
     /// Whether this is the default route.
     fn is_default(&self) -> bool {
         self.len() == 0
@@ -213,6 +220,25 @@ impl NlriPrefix for V4Prefix {
     fn addr(&self) -> IpAddr {
         IpAddr::V4(self.addr())
     }
+
+    #[inline]
+    fn take_addr(len: u8, bytes: &[u8]) -> Option<(Self, &[u8])> {
+        if let Some(addr) = bytes.first_chunk::<4>() {
+            let prefix = Self::from_bits(u32::from_be_bytes(*addr), len)?;
+            return Some((prefix, bytes.get(octets(len)..)?));
+        }
+        let (head, rest) = bytes.split_at_checked(octets(len))?;
+        let mut addr = [0; 4];
+        addr.get_mut(..head.len())?.copy_from_slice(head);
+        Some((Self::from_bits(u32::from_be_bytes(addr), len)?, rest))
+    }
+
+    #[inline]
+    fn put_addr(&self, out: &mut Vec<u8>) {
+        let end = out.len().saturating_add(octets(self.len));
+        out.extend_from_slice(&self.addr.to_be_bytes());
+        out.truncate(end);
+    }
 }
 
 impl Nlri for V4Prefix {
@@ -241,10 +267,7 @@ impl Nlri for V4Prefix {
         }
         // The tail: fewer than five octets are left.
         let (&len, rest) = bytes.split_first()?;
-        let (head, rest) = rest.split_at_checked(octets(len))?;
-        let mut addr = [0; 4];
-        addr.get_mut(..head.len())?.copy_from_slice(head);
-        Some((Self::from_bits(u32::from_be_bytes(addr), len)?, rest))
+        Self::take_addr(len, rest)
     }
 
     #[inline]
@@ -295,6 +318,25 @@ impl NlriPrefix for V6Prefix {
     fn addr(&self) -> IpAddr {
         IpAddr::V6(self.addr())
     }
+
+    #[inline]
+    fn take_addr(len: u8, bytes: &[u8]) -> Option<(Self, &[u8])> {
+        if let Some(addr) = bytes.first_chunk::<16>() {
+            let prefix = Self::from_bits(u128::from_be_bytes(*addr), len)?;
+            return Some((prefix, bytes.get(octets(len)..)?));
+        }
+        let (head, rest) = bytes.split_at_checked(octets(len))?;
+        let mut addr = [0; 16];
+        addr.get_mut(..head.len())?.copy_from_slice(head);
+        Some((Self::from_bits(u128::from_be_bytes(addr), len)?, rest))
+    }
+
+    #[inline]
+    fn put_addr(&self, out: &mut Vec<u8>) {
+        let end = out.len().saturating_add(octets(self.len));
+        out.extend_from_slice(&self.addr);
+        out.truncate(end);
+    }
 }
 
 impl Nlri for V6Prefix {
@@ -316,17 +358,8 @@ impl Nlri for V6Prefix {
 
     #[inline]
     fn take(bytes: &[u8]) -> Option<(Self, &[u8])> {
-        if let Some((&len, rest)) = bytes.split_first()
-            && let Some(addr) = rest.first_chunk::<16>()
-        {
-            let prefix = Self::from_bits(u128::from_be_bytes(*addr), len)?;
-            return Some((prefix, rest.get(octets(len)..)?));
-        }
         let (&len, rest) = bytes.split_first()?;
-        let (head, rest) = rest.split_at_checked(octets(len))?;
-        let mut addr = [0; 16];
-        addr.get_mut(..head.len())?.copy_from_slice(head);
-        Some((Self::from_bits(u128::from_be_bytes(addr), len)?, rest))
+        Self::take_addr(len, rest)
     }
 
     #[inline]
