@@ -26,8 +26,13 @@ pub mod builder;
 pub mod communities;
 pub(crate) mod hex;
 pub mod pmsi;
+pub mod prefix_sid;
+pub mod srv6;
 pub mod summary;
 pub mod table;
+mod text;
+mod tlv;
+pub mod tunnel_encap;
 
 pub use aigp::Aigp;
 pub use as_path::{AsPath, Segment, SegmentType};
