@@ -62,14 +62,22 @@ pub struct Negotiated {
 }
 
 impl Negotiated {
-    /// The longest message either side may send, in octets with the header.
+    /// The longest message to send, in octets with the header.
     pub fn max_message(&self) -> usize {
         if self.extended_message { MAX_EXTENDED } else { MAX_MESSAGE }
     }
 
-    /// The peer's graceful restart capability (RFC 4724), if it sent one.
+    /// The longest message to accept: whoever has offered long ones takes them, even from a peer
+    /// that has not (RFC 8654 section 4).
+    pub fn max_received(&self) -> usize {
+        let offered = self.local.capabilities.contains(&Capability::ExtendedMessage);
+        if offered { MAX_EXTENDED } else { MAX_MESSAGE }
+    }
+
+    /// The peer's graceful restart capability, if it sent one; of several the last counts (RFC 4724
+    /// section 3).
     pub fn peer_graceful_restart(&self) -> Option<&Capability> {
-        self.peer.capabilities.iter().find(|c| matches!(c, Capability::GracefulRestart { .. }))
+        self.peer.capabilities.iter().rfind(|c| matches!(c, Capability::GracefulRestart { .. }))
     }
 }
 

@@ -2,13 +2,16 @@
 //!
 //! What for: typed capabilities both ways; what we do not know is kept as it came.
 //! Where: inside [`Open`](crate::Open); negotiation (bgp-fsm) compares two lists of these.
-//! How: each value is a small fixed record or a list of them, which nom reads well. A list that
-//! does not fit 255 octets is sent as several capabilities of the same code.
-//! Invariants: decoding never fails for an unknown code; a capability that is only informational
-//! (names, versions) never fails at all but is kept as `Unknown` when it is malformed.
-//! References: RFC 5492; RFC 4760 (1), RFC 2918 (2), RFC 8950 (5), RFC 8654 (6), RFC 9234 (9),
-//! RFC 4724 and 8538 (64), RFC 6793 (65), RFC 7911 (69), RFC 7313 (70), RFC 9494 (71),
-//! draft-walton-bgp-hostname-capability (73), draft-abraitis-bgp-version-capability (75).
+//! How: the types are here, their wire form is in `wire`, their text in `text`. A list that does
+//! not fit 255 octets is sent as several capabilities of the same code.
+//! Invariants: decoding never fails for an unknown code; a capability the speaker makes no use of
+//! (names, versions, filters, limits) never fails at all but is kept as `Unknown`, octet for octet,
+//! when it is malformed.
+//! References: RFC 5492; RFC 4760 (1), RFC 2918 (2), RFC 5291 (3), RFC 8950 (5), RFC 8654 (6),
+//! RFC 8277 (8), RFC 9234 (9), RFC 4724 and 8538 (64), RFC 6793 (65), RFC 7911 (69), RFC 7313 (70),
+//! RFC 9494 (71), draft-walton-bgp-hostname-capability (73),
+//! draft-abraitis-bgp-version-capability (75), draft-abraitis-idr-addpath-paths-limit (76),
+//! draft-ietf-idr-linklocal-capability (77).
 #![cfg_attr(
     not(test),
     deny(
@@ -18,19 +21,14 @@
     )
 )]
 
+mod text;
+mod wire;
+
 use bytes::Bytes;
-use nom::{
-    IResult, Parser,
-    bytes::complete::take,
-    combinator::{all_consuming, map},
-    multi::{length_data, many0},
-    number::complete::{be_u8, be_u16, be_u24, be_u32},
-};
 
 use crate::{
     asn::Asn,
-    error::{DecodeError, DecodeErrorKind},
-    family::{Afi, Family, Safi},
+    family::{Afi, Family},
 };
 
 /// Capability codes (IANA "Capability Codes").
@@ -39,10 +37,14 @@ pub mod code {
     pub const MULTI_PROTOCOL: u8 = 1;
     /// Route refresh (RFC 2918).
     pub const ROUTE_REFRESH: u8 = 2;
+    /// Outbound route filtering (RFC 5291).
+    pub const OUTBOUND_ROUTE_FILTERING: u8 = 3;
     /// Extended next hop encoding (RFC 8950).
     pub const EXTENDED_NEXT_HOP: u8 = 5;
     /// Extended messages (RFC 8654).
     pub const EXTENDED_MESSAGE: u8 = 6;
+    /// Multiple labels (RFC 8277).
+    pub const MULTIPLE_LABELS: u8 = 8;
     /// BGP role (RFC 9234).
     pub const ROLE: u8 = 9;
     /// Graceful restart (RFC 4724).
@@ -59,6 +61,10 @@ pub mod code {
     pub const FQDN: u8 = 73;
     /// Software version.
     pub const SOFTWARE_VERSION: u8 = 75;
+    /// Most paths wanted for a prefix.
+    pub const PATHS_LIMIT: u8 = 76;
+    /// Next hop that is only link-local.
+    pub const LINK_LOCAL_NEXT_HOP: u8 = 77;
 }
 
 /// One capability.
@@ -103,7 +109,15 @@ pub enum Capability {
     SoftwareVersion(String),
     /// Long-lived graceful restart (RFC 9494).
     LongLivedGracefulRestart(Vec<LongLivedFamily>),
-    /// A capability this crate does not know, or a malformed informational one.
+    /// Filters the speaker can send, or will apply to what it sends (RFC 5291).
+    OutboundRouteFiltering(Vec<OrfFamily>),
+    /// How many labels a route of the family may carry (RFC 8277 section 2.1); 255 is no limit.
+    MultipleLabels(Vec<(Family, u8)>),
+    /// How many paths of a prefix the speaker cares to receive, by family.
+    PathsLimit(Vec<(Family, u16)>),
+    /// A next hop of 16 octets may be a link-local address.
+    LinkLocalNextHop,
+    /// A capability this crate does not know, or a malformed one that it makes no use of.
     Unknown {
         /// Capability code.
         code: u8,
@@ -114,6 +128,7 @@ pub enum Capability {
 
 /// One entry of the extended next hop capability (RFC 8950 section 4).
 #[derive(Copy, Clone, Eq, PartialEq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
 pub struct ExtendedNextHop {
     /// The family of the routes.
     pub family: Family,
@@ -123,6 +138,7 @@ pub struct ExtendedNextHop {
 
 /// One family of the graceful restart capability (RFC 4724 section 3).
 #[derive(Copy, Clone, Eq, PartialEq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
 pub struct GracefulFamily {
     /// The family.
     pub family: Family,
@@ -132,6 +148,7 @@ pub struct GracefulFamily {
 
 /// One family of the long-lived graceful restart capability (RFC 9494 section 3).
 #[derive(Copy, Clone, Eq, PartialEq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
 pub struct LongLivedFamily {
     /// The family.
     pub family: Family,
@@ -141,8 +158,19 @@ pub struct LongLivedFamily {
     pub stale_time: u32,
 }
 
+/// One family of the outbound route filtering capability (RFC 5291 section 5).
+#[derive(Clone, Eq, PartialEq, Hash, Debug)]
+pub struct OrfFamily {
+    /// The family.
+    pub family: Family,
+    /// ORF type (64 is the address prefix ORF of RFC 5292) and whether the speaker is willing to
+    /// receive such filters, to send them, or both; RFC 7911 numbers the directions alike.
+    pub filters: Vec<(u8, AddPathDirection)>,
+}
+
 /// What the speaker can do with path identifiers of a family (RFC 7911 section 4).
 #[derive(Copy, Clone, Eq, PartialEq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
 pub enum AddPathDirection {
     /// Can receive several paths.
     Receive,
@@ -170,6 +198,15 @@ impl AddPathDirection {
             Self::Both => 3,
         }
     }
+
+    const fn from_wire(octet: u8) -> Option<Self> {
+        match octet {
+            1 => Some(Self::Receive),
+            2 => Some(Self::Send),
+            3 => Some(Self::Both),
+            _ => None,
+        }
+    }
 }
 
 impl Capability {
@@ -188,200 +225,36 @@ impl Capability {
             Self::Fqdn { .. } => code::FQDN,
             Self::SoftwareVersion(_) => code::SOFTWARE_VERSION,
             Self::LongLivedGracefulRestart(_) => code::LONG_LIVED_GRACEFUL_RESTART,
+            Self::OutboundRouteFiltering(_) => code::OUTBOUND_ROUTE_FILTERING,
+            Self::MultipleLabels(_) => code::MULTIPLE_LABELS,
+            Self::PathsLimit(_) => code::PATHS_LIMIT,
+            Self::LinkLocalNextHop => code::LINK_LOCAL_NEXT_HOP,
             Self::Unknown { code, .. } => *code,
         }
     }
 
-    /// Reads the value of capability `code`, which begins `at` octets into the message.
-    pub(crate) fn decode(code: u8, value: &[u8], at: usize) -> Result<Self, DecodeError> {
-        let known = match code {
-            code::MULTI_PROTOCOL => whole(map(mp_family, Self::MultiProtocol), value),
-            code::ROUTE_REFRESH => value.is_empty().then_some(Self::RouteRefresh),
-            code::ENHANCED_ROUTE_REFRESH => value.is_empty().then_some(Self::EnhancedRouteRefresh),
-            code::EXTENDED_MESSAGE => value.is_empty().then_some(Self::ExtendedMessage),
-            code::EXTENDED_NEXT_HOP => {
-                whole(map(many0(extended_next_hop), Self::ExtendedNextHop), value)
-            }
-            code::ROLE => whole(map(be_u8, Self::Role), value),
-            code::GRACEFUL_RESTART => whole(graceful_restart, value),
-            code::FOUR_OCTET_AS => whole(map(be_u32, |n| Self::FourOctetAs(Asn(n))), value),
-            // Another direction than the three: not understood, hence ignored (RFC 7911 section 4).
-            code::ADD_PATH => whole(many0((family, be_u8)), value)
-                .map(|list| add_path(&list).unwrap_or_else(|| Self::unknown(code, value))),
-            code::LONG_LIVED_GRACEFUL_RESTART => {
-                whole(map(many0(long_lived_family), Self::LongLivedGracefulRestart), value)
-            }
-            code::FQDN => Some(fqdn(value).unwrap_or_else(|| Self::unknown(code, value))),
-            code::SOFTWARE_VERSION => {
-                Some(software_version(value).unwrap_or_else(|| Self::unknown(code, value)))
-            }
-            _ => Some(Self::unknown(code, value)),
-        };
-        known.ok_or_else(|| DecodeError::new(at, DecodeErrorKind::MalformedCapability(code)))
-    }
-
-    fn unknown(code: u8, value: &[u8]) -> Self {
-        Self::Unknown { code, value: Bytes::copy_from_slice(value) }
-    }
-
-    /// Appends code, length and value; a list too long for one is continued in another.
-    pub fn put(&self, out: &mut Vec<u8>) {
+    /// A short name for people and for JSON; `unknown` for [`Self::Unknown`].
+    pub const fn name(&self) -> &'static str {
         match self {
-            Self::MultiProtocol(f) => {
-                let [high, low] = f.afi.0.to_be_bytes();
-                put_one(out, self.code(), &[high, low, 0, f.safi.0]);
-            }
-            Self::RouteRefresh | Self::EnhancedRouteRefresh | Self::ExtendedMessage => {
-                put_one(out, self.code(), &[]);
-            }
-            Self::FourOctetAs(asn) => put_one(out, self.code(), &asn.0.to_be_bytes()),
-            Self::Role(role) => put_one(out, self.code(), &[*role]),
-            Self::ExtendedNextHop(list) => put_list(out, self.code(), list, |e| {
-                let ([a, b], [c, d]) = (e.family.afi.0.to_be_bytes(), e.next_hop.0.to_be_bytes());
-                [a, b, 0, e.family.safi.0, c, d]
-            }),
-            Self::AddPath(list) => put_list(out, self.code(), list, |(f, direction)| {
-                let [a, b] = f.afi.0.to_be_bytes();
-                [a, b, f.safi.0, direction.to_wire()]
-            }),
-            Self::LongLivedGracefulRestart(list) => put_list(out, self.code(), list, |e| {
-                let ([a, b], [_, c, d, f]) =
-                    (e.family.afi.0.to_be_bytes(), e.stale_time.min(0xff_ffff).to_be_bytes());
-                [a, b, e.family.safi.0, forwarding_bit(e.forwarding), c, d, f]
-            }),
-            Self::GracefulRestart { restarting, notification, restart_time, families } => {
-                let flags = u16::from(*restarting) << 15 | u16::from(*notification) << 14;
-                let mut value = Vec::from((flags | (*restart_time).min(0xfff)).to_be_bytes());
-                // The last of several counts (RFC 4724), so this list cannot be continued; 63
-                // families are more than exist.
-                for e in families.iter().take(63) {
-                    value.extend_from_slice(&e.family.afi.0.to_be_bytes());
-                    value.extend_from_slice(&[e.family.safi.0, forwarding_bit(e.forwarding)]);
-                }
-                put_one(out, self.code(), &value);
-            }
-            Self::Fqdn { hostname, domain } => {
-                // Two length octets leave 253 for both names.
-                let host = cut(hostname, 253);
-                let domain = cut(domain, 253usize.saturating_sub(host.len()));
-                let mut value = Vec::with_capacity(255);
-                for name in [host, domain] {
-                    value.push(u8::try_from(name.len()).unwrap_or(0));
-                    value.extend_from_slice(name.as_bytes());
-                }
-                put_one(out, self.code(), &value);
-            }
-            Self::SoftwareVersion(version) => {
-                let version = cut(version, 254);
-                let mut value = vec![u8::try_from(version.len()).unwrap_or(0)];
-                value.extend_from_slice(version.as_bytes());
-                put_one(out, self.code(), &value);
-            }
-            Self::Unknown { code, value } => put_one(out, *code, value),
+            Self::MultiProtocol(_) => "multiprotocol",
+            Self::RouteRefresh => "route-refresh",
+            Self::EnhancedRouteRefresh => "enhanced-route-refresh",
+            Self::ExtendedNextHop(_) => "extended-next-hop",
+            Self::ExtendedMessage => "extended-message",
+            Self::GracefulRestart { .. } => "graceful-restart",
+            Self::FourOctetAs(_) => "four-octet-as",
+            Self::AddPath(_) => "add-path",
+            Self::Role(_) => "role",
+            Self::Fqdn { .. } => "fqdn",
+            Self::SoftwareVersion(_) => "software-version",
+            Self::LongLivedGracefulRestart(_) => "long-lived-graceful-restart",
+            Self::OutboundRouteFiltering(_) => "outbound-route-filtering",
+            Self::MultipleLabels(_) => "multiple-labels",
+            Self::PathsLimit(_) => "paths-limit",
+            Self::LinkLocalNextHop => "link-local-next-hop",
+            Self::Unknown { .. } => "unknown",
         }
     }
-}
-
-fn put_one(out: &mut Vec<u8>, code: u8, value: &[u8]) {
-    if let Ok(length) = u8::try_from(value.len()) {
-        out.extend_from_slice(&[code, length]);
-        out.extend_from_slice(value);
-    }
-}
-
-fn put_list<T, const N: usize>(
-    out: &mut Vec<u8>,
-    code: u8,
-    list: &[T],
-    encode: impl Fn(&T) -> [u8; N],
-) {
-    if list.is_empty() {
-        return put_one(out, code, &[]);
-    }
-    for part in list.chunks(255usize.checked_div(N).unwrap_or(1)) {
-        let value: Vec<u8> = part.iter().flat_map(&encode).collect();
-        put_one(out, code, &value);
-    }
-}
-
-const fn forwarding_bit(set: bool) -> u8 {
-    if set { 0x80 } else { 0 }
-}
-
-fn cut(text: &str, most: usize) -> &str {
-    text.get(..text.floor_char_boundary(most)).unwrap_or_default()
-}
-
-/// The whole of `value` by `parser`, or nothing.
-fn whole<'a, O>(
-    parser: impl Parser<&'a [u8], Output = O, Error = nom::error::Error<&'a [u8]>>,
-    value: &'a [u8],
-) -> Option<O> {
-    all_consuming(parser).parse(value).ok().map(|(_, output)| output)
-}
-
-fn family(i: &[u8]) -> IResult<&[u8], Family> {
-    map((be_u16, be_u8), |(afi, safi)| Family::new(Afi(afi), Safi(safi))).parse(i)
-}
-
-fn mp_family(i: &[u8]) -> IResult<&[u8], Family> {
-    map((be_u16, take(1usize), be_u8), |(afi, _, safi)| Family::new(Afi(afi), Safi(safi))).parse(i)
-}
-
-fn extended_next_hop(i: &[u8]) -> IResult<&[u8], ExtendedNextHop> {
-    // The SAFI is two octets wide here and nowhere else; the high one is never set.
-    map((mp_family, be_u16), |(family, afi)| ExtendedNextHop { family, next_hop: Afi(afi) })
-        .parse(i)
-}
-
-fn graceful_restart(i: &[u8]) -> IResult<&[u8], Capability> {
-    let entry = map((family, be_u8), |(family, flags)| GracefulFamily {
-        family,
-        forwarding: flags & 0x80 != 0,
-    });
-    map((be_u16, many0(entry)), |(head, families)| Capability::GracefulRestart {
-        restarting: head & 0x8000 != 0,
-        notification: head & 0x4000 != 0,
-        restart_time: head & 0x0fff,
-        families,
-    })
-    .parse(i)
-}
-
-fn long_lived_family(i: &[u8]) -> IResult<&[u8], LongLivedFamily> {
-    map((family, be_u8, be_u24), |(family, flags, stale_time)| LongLivedFamily {
-        family,
-        forwarding: flags & 0x80 != 0,
-        stale_time,
-    })
-    .parse(i)
-}
-
-fn add_path(list: &[(Family, u8)]) -> Option<Capability> {
-    let entries = list.iter().map(|(family, direction)| {
-        let direction = match direction {
-            1 => AddPathDirection::Receive,
-            2 => AddPathDirection::Send,
-            3 => AddPathDirection::Both,
-            _ => return None,
-        };
-        Some((*family, direction))
-    });
-    entries.collect::<Option<_>>().map(Capability::AddPath)
-}
-
-fn fqdn(value: &[u8]) -> Option<Capability> {
-    let (hostname, domain) = whole((length_data(be_u8), length_data(be_u8)), value)?;
-    Some(Capability::Fqdn { hostname: text(hostname)?, domain: text(domain)? })
-}
-
-fn software_version(value: &[u8]) -> Option<Capability> {
-    let version = whole(length_data(be_u8), value)?;
-    text(version).map(Capability::SoftwareVersion)
-}
-
-fn text(bytes: &[u8]) -> Option<String> {
-    std::str::from_utf8(bytes).ok().map(str::to_owned)
 }
 
 #[cfg(test)]

@@ -71,6 +71,8 @@ pub mod error;
 pub mod family;
 pub mod frame;
 pub mod message;
+#[cfg(feature = "serde")]
+mod message_serde;
 pub mod next_hop;
 pub mod nlri;
 pub mod notification;
@@ -87,7 +89,7 @@ pub use attr::{
     attrs,
 };
 pub use capability::{
-    AddPathDirection, Capability, ExtendedNextHop, GracefulFamily, LongLivedFamily,
+    AddPathDirection, Capability, ExtendedNextHop, GracefulFamily, LongLivedFamily, OrfFamily,
 };
 pub use error::{DecodeError, DecodeErrorKind, ParseError};
 pub use family::{Afi, Family, FamilySet, Safi};

@@ -2,7 +2,7 @@
 //!
 //! What for: building and reading NOTIFICATIONs, and showing them in the words of the RFCs.
 //! Where: made by decoders and the state machine, shown by status, logs and the command.
-//! How: code and subcode stay numbers, so an unknown one survives; names come from tables.
+//! How: code and subcode stay numbers, so an unknown one survives; names and `Display` are in `text`.
 //! Invariants: an encoded NOTIFICATION never passes 4096 octets.
 //! References: RFC 4271 sections 4.5 and 6, RFC 4486, RFC 6608, RFC 7313, RFC 8538, RFC 9003,
 //! RFC 9234, RFC 9384, RFC 9687.
@@ -15,14 +15,17 @@
     )
 )]
 
-use std::fmt;
+mod text;
 
 use bytes::Bytes;
 
 use crate::{
+    capability::Capability,
+    cursor::Cursor,
     error::{DecodeError, DecodeErrorKind},
     family::{Afi, Family, Safi},
     frame::{HEADER_LEN, MAX_MESSAGE, MessageType, begin_message, finish_message},
+    open::decode_capabilities,
 };
 
 /// Error codes (RFC 4271 section 4.5 and later).
@@ -65,6 +68,8 @@ pub mod open {
     pub const BAD_IDENTIFIER: u8 = 3;
     /// Unsupported Optional Parameter.
     pub const UNSUPPORTED_PARAMETER: u8 = 4;
+    /// Authentication Failure (deprecated).
+    pub const AUTHENTICATION: u8 = 5;
     /// Unacceptable Hold Time.
     pub const UNACCEPTABLE_HOLD_TIME: u8 = 6;
     /// Unsupported Capability (RFC 5492).
@@ -87,6 +92,8 @@ pub mod update {
     pub const ATTRIBUTE_LENGTH: u8 = 5;
     /// Invalid ORIGIN Attribute.
     pub const INVALID_ORIGIN: u8 = 6;
+    /// AS Routing Loop (deprecated).
+    pub const AS_LOOP: u8 = 7;
     /// Invalid NEXT_HOP Attribute.
     pub const INVALID_NEXT_HOP: u8 = 8;
     /// Optional Attribute Error.
@@ -105,6 +112,12 @@ pub mod fsm {
     pub const OPEN_CONFIRM: u8 = 2;
     /// Unexpected message in Established.
     pub const ESTABLISHED: u8 = 3;
+}
+
+/// Subcodes of ROUTE-REFRESH Message Error (RFC 7313).
+pub mod route_refresh {
+    /// Invalid Message Length.
+    pub const LENGTH: u8 = 1;
 }
 
 /// Subcodes of Cease (RFC 4486 and later).
@@ -189,7 +202,7 @@ impl Notification {
     }
 
     /// Unsupported Capability (2/7); data are the capabilities we require, as on the wire.
-    pub fn unsupported_capability(missing: &[crate::Capability]) -> Self {
+    pub fn unsupported_capability(missing: &[Capability]) -> Self {
         let mut data = Vec::new();
         for capability in missing {
             capability.put(&mut data);
@@ -261,19 +274,47 @@ impl Notification {
     }
 
     /// The operator's text of an administrative shutdown or reset (RFC 9003); `None` if there is
-    /// none, its length is wrong, or it is not UTF-8 (then [`fmt::Display`] shows the raw octets).
+    /// none, its length octet does not fit the data, or it is not UTF-8 (then [`fmt::Display`] shows
+    /// all octets).
+    ///
+    /// [`fmt::Display`]: std::fmt::Display
     pub fn shutdown_communication(&self) -> Option<&str> {
-        if self.code != code::CEASE
-            || !matches!(self.subcode, cease::ADMIN_SHUTDOWN | cease::ADMIN_RESET)
-        {
+        if !self.has_communication() {
             return None;
         }
         let (length, text) = self.data.split_first()?;
-        let text = text.get(..usize::from(*length))?;
-        if text.is_empty() {
+        if text.is_empty() || text.len() != usize::from(*length) {
             return None;
         }
         std::str::from_utf8(text).ok()
+    }
+
+    const fn has_communication(&self) -> bool {
+        self.code == code::CEASE
+            && matches!(self.subcode, cease::ADMIN_SHUTDOWN | cease::ADMIN_RESET)
+    }
+
+    /// Family and bound of Cease/Maximum Number of Prefixes Reached; sending them is optional
+    /// (RFC 4486 section 4).
+    pub fn prefix_bound(&self) -> Option<(Family, u32)> {
+        if (self.code, self.subcode) != (code::CEASE, cease::MAX_PREFIXES) {
+            return None;
+        }
+        let &[a, b, safi, c, d, e, f] = &*self.data else { return None };
+        let family = Family::new(Afi(u16::from_be_bytes([a, b])), Safi(safi));
+        Some((family, u32::from_be_bytes([c, d, e, f])))
+    }
+
+    /// The capabilities an Unsupported Capability asks for (RFC 5492 section 5), as far as they can
+    /// be read.
+    pub fn required_capabilities(&self) -> Option<Vec<Capability>> {
+        if (self.code, self.subcode) != (code::OPEN, open::UNSUPPORTED_CAPABILITY) {
+            return None;
+        }
+        let mut list = Vec::new();
+        decode_capabilities(Cursor::new(&self.data, HEADER_LEN.saturating_add(2)), &mut list)
+            .ok()?;
+        Some(list)
     }
 
     /// The NOTIFICATION inside a Hard Reset (RFC 8538).
@@ -283,62 +324,6 @@ impl Notification {
         }
         let [code, subcode, ..] = *self.data else { return None };
         Some(Self { code, subcode, data: self.data.slice(2..) })
-    }
-
-    /// The name of the code, if it has one.
-    pub const fn code_name(&self) -> Option<&'static str> {
-        Some(match self.code {
-            code::HEADER => "Message Header Error",
-            code::OPEN => "OPEN Message Error",
-            code::UPDATE => "UPDATE Message Error",
-            code::HOLD_TIMER => "Hold Timer Expired",
-            code::FSM => "Finite State Machine Error",
-            code::CEASE => "Cease",
-            code::ROUTE_REFRESH => "ROUTE-REFRESH Message Error",
-            code::SEND_HOLD_TIMER => "Send Hold Timer Expired",
-            _ => return None,
-        })
-    }
-
-    /// The name of the subcode, if it has one.
-    pub const fn subcode_name(&self) -> Option<&'static str> {
-        Some(match (self.code, self.subcode) {
-            (code::HEADER, header::NOT_SYNCHRONIZED) => "Connection Not Synchronized",
-            (code::HEADER, header::BAD_LENGTH) => "Bad Message Length",
-            (code::HEADER, header::BAD_TYPE) => "Bad Message Type",
-            (code::OPEN, open::UNSUPPORTED_VERSION) => "Unsupported Version Number",
-            (code::OPEN, open::BAD_PEER_AS) => "Bad Peer AS",
-            (code::OPEN, open::BAD_IDENTIFIER) => "Bad BGP Identifier",
-            (code::OPEN, open::UNSUPPORTED_PARAMETER) => "Unsupported Optional Parameter",
-            (code::OPEN, open::UNACCEPTABLE_HOLD_TIME) => "Unacceptable Hold Time",
-            (code::OPEN, open::UNSUPPORTED_CAPABILITY) => "Unsupported Capability",
-            (code::OPEN, open::ROLE_MISMATCH) => "Role Mismatch",
-            (code::UPDATE, update::MALFORMED_ATTRIBUTE_LIST) => "Malformed Attribute List",
-            (code::UPDATE, update::UNRECOGNIZED_WELL_KNOWN) => "Unrecognized Well-known Attribute",
-            (code::UPDATE, update::MISSING_WELL_KNOWN) => "Missing Well-known Attribute",
-            (code::UPDATE, update::ATTRIBUTE_FLAGS) => "Attribute Flags Error",
-            (code::UPDATE, update::ATTRIBUTE_LENGTH) => "Attribute Length Error",
-            (code::UPDATE, update::INVALID_ORIGIN) => "Invalid ORIGIN Attribute",
-            (code::UPDATE, update::INVALID_NEXT_HOP) => "Invalid NEXT_HOP Attribute",
-            (code::UPDATE, update::OPTIONAL_ATTRIBUTE) => "Optional Attribute Error",
-            (code::UPDATE, update::INVALID_NETWORK_FIELD) => "Invalid Network Field",
-            (code::UPDATE, update::MALFORMED_AS_PATH) => "Malformed AS_PATH",
-            (code::FSM, fsm::OPEN_SENT) => "Unexpected Message in OpenSent",
-            (code::FSM, fsm::OPEN_CONFIRM) => "Unexpected Message in OpenConfirm",
-            (code::FSM, fsm::ESTABLISHED) => "Unexpected Message in Established",
-            (code::CEASE, cease::MAX_PREFIXES) => "Maximum Number of Prefixes Reached",
-            (code::CEASE, cease::ADMIN_SHUTDOWN) => "Administrative Shutdown",
-            (code::CEASE, cease::DECONFIGURED) => "Peer De-configured",
-            (code::CEASE, cease::ADMIN_RESET) => "Administrative Reset",
-            (code::CEASE, cease::REJECTED) => "Connection Rejected",
-            (code::CEASE, cease::CONFIG_CHANGE) => "Other Configuration Change",
-            (code::CEASE, cease::COLLISION) => "Connection Collision Resolution",
-            (code::CEASE, cease::RESOURCES) => "Out of Resources",
-            (code::CEASE, cease::HARD_RESET) => "Hard Reset",
-            (code::CEASE, cease::BFD_DOWN) => "BFD Down",
-            (code::ROUTE_REFRESH, 1) => "Invalid Message Length",
-            _ => return None,
-        })
     }
 }
 
@@ -353,42 +338,6 @@ fn shutdown_communication(text: &str) -> Vec<u8> {
             data
         }
         _ => Vec::new(),
-    }
-}
-
-impl fmt::Display for Notification {
-    /// `Cease/Administrative Shutdown "maintenance"`, `UPDATE Message Error/Malformed AS_PATH`,
-    /// `code 9/subcode 3 [0102]`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.code_name() {
-            Some(name) => f.write_str(name)?,
-            None => write!(f, "code {}", self.code)?,
-        }
-        match self.subcode_name() {
-            Some(name) => write!(f, "/{name}")?,
-            None if self.subcode != 0 => write!(f, "/subcode {}", self.subcode)?,
-            None => {}
-        }
-        if self.data.is_empty() {
-            return Ok(());
-        }
-        if let Some(text) = self.shutdown_communication() {
-            return write!(f, " {text:?}");
-        }
-        if let Some(inner) = self.hard_reset_inner() {
-            return write!(f, " ({inner})");
-        }
-        if let (code::CEASE, cease::MAX_PREFIXES, &[a, b, safi, c, d, e, g]) =
-            (self.code, self.subcode, &*self.data)
-        {
-            let family = Family::new(Afi(u16::from_be_bytes([a, b])), Safi(safi));
-            return write!(f, " ({family} over {})", u32::from_be_bytes([c, d, e, g]));
-        }
-        f.write_str(" [")?;
-        for byte in self.data.iter().take(32) {
-            write!(f, "{byte:02x}")?;
-        }
-        f.write_str(if self.data.len() > 32 { "...]" } else { "]" })
     }
 }
 

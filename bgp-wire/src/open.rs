@@ -17,7 +17,7 @@
     )
 )]
 
-use std::net::Ipv4Addr;
+use std::{fmt, net::Ipv4Addr};
 
 use crate::{
     asn::Asn,
@@ -157,6 +157,18 @@ impl Open {
     }
 }
 
+impl fmt::Display for Open {
+    /// `AS 65001, identifier 10.0.0.1, hold time 90 s: ipv4/unicast; route-refresh`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { asn, router_id, hold_time, .. } = self;
+        write!(f, "AS {}, identifier {router_id}, hold time {hold_time} s", asn.0)?;
+        for (i, capability) in self.capabilities.iter().enumerate() {
+            write!(f, "{} {capability}", if i == 0 { ":" } else { ";" })?;
+        }
+        Ok(())
+    }
+}
+
 /// Optional parameters in either form, with `length` from the one-octet length field.
 fn decode_parameters(
     mut c: Cursor<'_>,
@@ -192,7 +204,11 @@ fn decode_parameters(
     Ok(())
 }
 
-fn decode_capabilities(mut c: Cursor<'_>, out: &mut Vec<Capability>) -> Result<(), DecodeError> {
+/// A run of capabilities: code, length, value.
+pub(crate) fn decode_capabilities(
+    mut c: Cursor<'_>,
+    out: &mut Vec<Capability>,
+) -> Result<(), DecodeError> {
     while !c.is_empty() {
         let error = c.error(DecodeErrorKind::MalformedOptionalParameters);
         let at = c.at();

@@ -84,7 +84,7 @@ impl Core {
         }
         for family in life.established.negotiated.families.iter() {
             let mut frame = Vec::new();
-            RouteRefresh { family, subtype: RouteRefresh::REQUEST }.encode(&mut frame);
+            RouteRefresh::new(family, RouteRefresh::REQUEST).encode(&mut frame);
             // Closed: the session is ending, and the next one starts with the new policy.
             let _closed = life.outbox.push(Bytes::from(frame));
         }

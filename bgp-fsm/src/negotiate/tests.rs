@@ -139,6 +139,7 @@ fn a_feature_is_on_when_both_offer_it() {
     let session = negotiate(&cfg, &local_open(&cfg), &local_open(&theirs));
     assert!(session.ebgp && session.as4 && session.route_refresh);
     assert!(!session.extended_message && session.max_message() == 4096);
+    assert_eq!(session.max_received(), 65535, "we have offered it");
     assert!(!session.ext_next_hop_v4 && !session.enhanced_route_refresh);
     assert!(session.add_path_rx.is_empty() && session.add_path_tx.is_empty());
 
@@ -167,6 +168,13 @@ fn graceful_restart_is_carried() {
         families: vec![],
     };
     let mut peer = peer_open();
+    // Of several the last counts (RFC 4724 section 3).
+    peer.capabilities.push(Capability::GracefulRestart {
+        restarting: false,
+        notification: false,
+        restart_time: 5,
+        families: vec![],
+    });
     peer.capabilities.push(gr.clone());
     let cfg = config();
     assert_eq!(negotiate(&cfg, &local_open(&cfg), &peer).peer_graceful_restart(), Some(&gr));

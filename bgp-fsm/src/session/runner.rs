@@ -379,7 +379,7 @@ impl<H: SessionHandler> Runner<H> {
 
     fn up(&mut self, id: ConnId, negotiated: Arc<Negotiated>) {
         let outbox = Outbox::new(self.cfg.outbox_high, self.cfg.outbox_low);
-        let max_message = negotiated.max_message();
+        let max_message = negotiated.max_received();
         let Some(link) = self.link(id) else { return };
         link.establish(max_message, outbox.clone());
         let (local, remote) = (link.local, link.remote);

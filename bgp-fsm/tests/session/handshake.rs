@@ -160,11 +160,11 @@ async fn the_handler_can_reset_the_session() {
 #[tokio::test]
 async fn route_refresh_reaches_the_handler_when_it_was_negotiated() {
     let (_handle, log, mut script) = established(90).await;
-    let request = RouteRefresh { family: Family::IPV4_UNICAST, subtype: RouteRefresh::REQUEST };
-    let other_family = RouteRefresh { family: Family::IPV6_UNICAST, ..request };
-    let enhanced = RouteRefresh { subtype: RouteRefresh::BEGIN, ..request };
+    let request = RouteRefresh::new(Family::IPV4_UNICAST, RouteRefresh::REQUEST);
+    let other_family = RouteRefresh::new(Family::IPV6_UNICAST, RouteRefresh::REQUEST);
+    let enhanced = RouteRefresh::new(Family::IPV4_UNICAST, RouteRefresh::BEGIN);
     let mut wire = Vec::new();
-    for refresh in [other_family, enhanced, request] {
+    for refresh in [&other_family, &enhanced, &request] {
         refresh.encode(&mut wire);
     }
     script.send(&wire).await;

@@ -1,6 +1,7 @@
 //! Capabilities: wire forms, limits, malformed values.
 
 use super::*;
+use crate::DecodeErrorKind;
 
 const V4: Family = Family::IPV4_UNICAST;
 const V6: Family = Family::IPV6_UNICAST;
@@ -13,7 +14,7 @@ fn wire(c: &Capability) -> Vec<u8> {
 
 #[test]
 fn wire_forms() {
-    let cases: [(Capability, &[u8]); 11] = [
+    let cases: [(Capability, &[u8]); 15] = [
         (Capability::MultiProtocol(V6), &[1, 4, 0, 2, 0, 1]),
         (Capability::RouteRefresh, &[2, 0]),
         (
@@ -49,6 +50,16 @@ fn wire_forms() {
             &[73, 5, 2, b'n', b'1', 1, b'x'],
         ),
         (Capability::SoftwareVersion("c/1".into()), &[75, 4, 3, b'c', b'/', b'1']),
+        (
+            Capability::OutboundRouteFiltering(vec![
+                OrfFamily { family: V4, filters: vec![(64, AddPathDirection::Both)] },
+                OrfFamily { family: V6, filters: vec![] },
+            ]),
+            &[3, 12, 0, 1, 0, 1, 1, 64, 3, 0, 2, 0, 1, 0],
+        ),
+        (Capability::MultipleLabels(vec![(Family::IPV4_LABELED, 3)]), &[8, 4, 0, 1, 4, 3]),
+        (Capability::PathsLimit(vec![(V4, 300)]), &[76, 5, 0, 1, 1, 1, 44]),
+        (Capability::LinkLocalNextHop, &[77, 0]),
     ];
     for (capability, bytes) in cases {
         assert_eq!(wire(&capability), bytes, "{capability:?}");
@@ -96,6 +107,17 @@ fn malformed_informational_is_kept_raw() {
             assert!(matches!(c, Capability::Unknown { .. }), "{c:?}");
         }
     }
+    for (code, value) in [
+        (code::OUTBOUND_ROUTE_FILTERING, &[0, 1, 0, 1][..]),
+        (code::OUTBOUND_ROUTE_FILTERING, &[0, 1, 0, 1, 2, 64, 3]),
+        (code::OUTBOUND_ROUTE_FILTERING, &[0, 1, 0, 1, 1, 64, 4]),
+        (code::MULTIPLE_LABELS, &[0, 1, 4]),
+        (code::PATHS_LIMIT, &[0, 1, 1, 0]),
+        (code::LINK_LOCAL_NEXT_HOP, &[0]),
+    ] {
+        let c = Capability::decode(code, value, 0).unwrap();
+        assert_eq!(c, Capability::Unknown { code, value: value.to_vec().into() });
+    }
     let bad_direction = [0, 1, 1, 0];
     let c = Capability::decode(code::ADD_PATH, &bad_direction, 0).unwrap();
     assert!(matches!(c, Capability::Unknown { code: code::ADD_PATH, .. }));
@@ -116,4 +138,80 @@ fn long_texts_are_cut() {
     assert_eq!((bytes.len(), bytes[1], bytes[2]), (257, 255, 253));
     assert_eq!(wire(&Capability::SoftwareVersion(long)).len(), 257);
     assert!(wire(&Capability::Unknown { code: 9, value: vec![0; 256].into() }).is_empty());
+}
+
+#[test]
+fn long_filters_are_continued() {
+    let filters = vec![(64, AddPathDirection::Send); 255];
+    let list = vec![OrfFamily { family: V4, filters }; 2];
+    let bytes = wire(&Capability::OutboundRouteFiltering(list));
+    let (mut rest, mut filters) = (&bytes[..], 0);
+    while let [code, length, tail @ ..] = rest {
+        let (value, tail) = tail.split_at(usize::from(*length));
+        let Capability::OutboundRouteFiltering(list) = Capability::decode(*code, value, 0).unwrap()
+        else {
+            panic!("{value:?}")
+        };
+        filters += list.iter().map(|entry| entry.filters.len()).sum::<usize>();
+        rest = tail;
+    }
+    assert_eq!(filters, 510);
+}
+
+#[test]
+fn text() {
+    let graceful = |restarting, notification, families| Capability::GracefulRestart {
+        restarting,
+        notification,
+        restart_time: 120,
+        families,
+    };
+    let v4 = GracefulFamily { family: V4, forwarding: true };
+    let v6 = GracefulFamily { family: V6, forwarding: false };
+    let long = |stale_time| LongLivedFamily { family: V4, forwarding: true, stale_time };
+    let filters = vec![(64, AddPathDirection::Both), (128, AddPathDirection::Send)];
+    for (capability, text) in [
+        (Capability::MultiProtocol(V4), "ipv4/unicast"),
+        (Capability::RouteRefresh, "route-refresh"),
+        (Capability::EnhancedRouteRefresh, "enhanced-route-refresh"),
+        (Capability::ExtendedMessage, "extended-message"),
+        (
+            Capability::ExtendedNextHop(vec![ExtendedNextHop { family: V4, next_hop: Afi::IPV6 }]),
+            "extended-next-hop ipv4/unicast over ipv6",
+        ),
+        (graceful(false, true, vec![v4]), "graceful-restart 120 s, notification, ipv4/unicast(F)"),
+        (
+            graceful(true, false, vec![v4, v6]),
+            "graceful-restart 120 s, restarting, ipv4/unicast(F), ipv6/unicast",
+        ),
+        (graceful(false, false, vec![]), "graceful-restart 120 s"),
+        (Capability::FourOctetAs(Asn(65536)), "four-octet-as 65536"),
+        (
+            Capability::AddPath(vec![(V4, AddPathDirection::Both), (V6, AddPathDirection::Send)]),
+            "add-path ipv4/unicast both, ipv6/unicast send",
+        ),
+        (Capability::AddPath(vec![]), "add-path"),
+        (Capability::Role(2), "role route-server-client"),
+        (Capability::Role(77), "role 77"),
+        (Capability::Fqdn { hostname: "n1".into(), domain: "a.b".into() }, "fqdn n1.a.b"),
+        (Capability::Fqdn { hostname: "n\n".into(), domain: "".into() }, "fqdn n\\n"),
+        (Capability::SoftwareVersion("c \"1\"".into()), r#"software-version "c \"1\"""#),
+        (
+            Capability::LongLivedGracefulRestart(vec![long(60), long(7)]),
+            "long-lived-graceful-restart ipv4/unicast(F) 60 s, ipv4/unicast(F) 7 s",
+        ),
+        (
+            Capability::OutboundRouteFiltering(vec![OrfFamily { family: V4, filters }]),
+            "outbound-route-filtering ipv4/unicast type 64 both type 128 send",
+        ),
+        (
+            Capability::MultipleLabels(vec![(Family::IPV6_LABELED, 255)]),
+            "multiple-labels ipv6/labeled-unicast 255",
+        ),
+        (Capability::PathsLimit(vec![(V4, 8)]), "paths-limit ipv4/unicast 8"),
+        (Capability::LinkLocalNextHop, "link-local-next-hop"),
+        (Capability::Unknown { code: 200, value: vec![1, 2].into() }, "capability 200 [0102]"),
+    ] {
+        assert_eq!(capability.to_string(), text);
+    }
 }

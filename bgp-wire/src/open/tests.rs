@@ -119,6 +119,9 @@ fn parameters_that_do_not_add_up() {
     ] {
         assert_eq!(kind(bad), MalformedOptionalParameters, "{bad:?}");
     }
+    // Type 255 announces the extended form only in front (RFC 9072 section 2).
+    assert_eq!(kind(&[6, 2, 2, 2, 0, 255, 0]), UnsupportedOptionalParameter(255));
+    assert_eq!(kind(&[9, 255, 0, 3, 255, 0, 0]), UnsupportedOptionalParameter(255));
     assert_eq!(kind(&[2, 1, 0]), UnsupportedOptionalParameter(1));
     assert_eq!(kind(&[255, 255, 0, 3, 3, 0, 0]), UnsupportedOptionalParameter(3));
     assert_eq!(kind(&[5, 2, 3, 65, 1, 0]), MalformedCapability(65));
@@ -131,4 +134,32 @@ fn every_truncation_is_refused() {
     for cut in 19..bytes.len() {
         assert!(Open::decode(&bytes[19..cut]).is_err(), "{cut}");
     }
+}
+
+/// Two octets each, as many as the extended form holds.
+#[test]
+fn thousands_of_capabilities() {
+    let list = vec![Capability::RouteRefresh; 16_000];
+    let mut body = body(&[255, 255]);
+    let parameters = u16::try_from(3 + 2 * list.len()).unwrap().to_be_bytes();
+    let capabilities = u16::try_from(2 * list.len()).unwrap().to_be_bytes();
+    body.extend_from_slice(
+        &[&parameters[..], &[2], &capabilities, &[2, 0].repeat(16_000)].concat(),
+    );
+    assert_eq!(Open::decode(&body).unwrap().capabilities, list);
+}
+
+#[test]
+fn text() {
+    let open = sample(vec![
+        Capability::MultiProtocol(Family::IPV6_UNICAST),
+        Capability::EnhancedRouteRefresh,
+    ]);
+    assert_eq!(
+        open.to_string(),
+        "AS 4200000001, identifier 10.0.0.1, hold time 90 s: four-octet-as 4200000001; \
+         ipv6/unicast; enhanced-route-refresh"
+    );
+    let bare = Open::decode(&body(&[0])).unwrap();
+    assert_eq!(bare.to_string(), "AS 65001, identifier 10.0.0.1, hold time 90 s");
 }

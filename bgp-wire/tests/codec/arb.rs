@@ -137,5 +137,8 @@ pub(crate) fn notification() -> impl Strategy<Value = Notification> {
 }
 
 pub(crate) fn route_refresh() -> impl Strategy<Value = RouteRefresh> {
-    (family(), any::<u8>()).prop_map(|(family, subtype)| RouteRefresh { family, subtype })
+    (family(), any::<u8>(), vec(any::<u8>(), 0..40)).prop_map(|(family, subtype, filters)| {
+        let filters = if matches!(subtype, 1 | 2) { Vec::new() } else { filters };
+        RouteRefresh { family, subtype, filters: filters.into() }
+    })
 }
