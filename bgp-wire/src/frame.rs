@@ -79,8 +79,9 @@ pub enum Framed<'a> {
     },
 }
 
-/// Looks at the front of `buf`. `max_len` is [`MAX_MESSAGE`], or [`MAX_EXTENDED`] once both sides
-/// have offered extended messages; OPEN and KEEPALIVE stay at 4096 either way (RFC 8654).
+/// Looks at the front of `buf`. `max_len` is [`MAX_MESSAGE`], or [`MAX_EXTENDED`] when the receiver
+/// has offered extended messages; OPEN stays at 4096 and KEEPALIVE at 19 either way, the other types
+/// may be long (RFC 8654 section 4).
 ///
 /// # Errors
 /// Marker (1/1), length (1/2) or type (1/3), as soon as the header is there. `at` is relative to

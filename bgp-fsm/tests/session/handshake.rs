@@ -217,15 +217,16 @@ async fn the_setup_hook_sees_every_socket_and_can_refuse() {
 }
 
 #[tokio::test]
-async fn rfc8654_long_messages_are_taken_only_when_both_sides_offered_them() {
+async fn rfc8654_long_messages_are_taken_by_whoever_offered_them() {
     for offered in [false, true] {
         let (listener, addr) = listener().await;
         let mut cfg = config(addr);
-        cfg.peer.extended_message = true;
+        cfg.peer.extended_message = offered;
         let (_handle, log) = start(cfg);
         let mut script = Script::accept(&listener).await;
+        // What the peer offers says what it takes, not what it sends (section 4).
         let mut theirs = open(90);
-        theirs.capabilities.extend(offered.then_some(Capability::ExtendedMessage));
+        theirs.capabilities.extend((!offered).then_some(Capability::ExtendedMessage));
         script.handshake(&theirs).await;
         log.up(1).await;
         let long = update(1, 65535);
