@@ -108,8 +108,9 @@ impl AttrType {
 
 impl fmt::Display for AttrType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match table::row(*self) {
-            Some(row) => f.write_str(row.name),
+        let name = table::row(*self).map(|row| row.name);
+        match name.or_else(|| table::name_without_row(*self)) {
+            Some(name) => f.write_str(name),
             None => write!(f, "attribute {}", self.0),
         }
     }

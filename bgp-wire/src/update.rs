@@ -18,6 +18,7 @@
 
 mod as4;
 mod canonical;
+mod judge;
 mod mp;
 mod nlri;
 pub mod pack;
@@ -35,8 +36,15 @@ use crate::{asn::Asn, family::FamilySet};
 pub struct UpdateContext {
     /// Both sides have offered four-octet AS numbers (RFC 6793).
     pub as4: bool,
-    /// The peer is external: LOCAL_PREF, ORIGINATOR_ID and CLUSTER_LIST are discarded unread.
+    /// The peer is in another AS, or another member AS. Unless it is inside our confederation, its
+    /// LOCAL_PREF, ORIGINATOR_ID and CLUSTER_LIST are discarded unread.
     pub ebgp: bool,
+    /// The peer is inside our confederation, in our member AS or another (RFC 5065): it may send
+    /// confederation segments in AS_PATH, and the attributes that are for internal peers.
+    pub confederation: bool,
+    /// AIGP is enabled on the session (RFC 7311 section 3.3, AIGP_SESSION). Where it is not, the
+    /// attribute is ignored as one of an unknown type would be.
+    pub aigp: bool,
     /// The AS whose occurrences in AS_PATH are counted ([`AttrOutcome::Ok`]).
     pub local_as: Asn,
     /// IPv4 unicast NLRI from the peer carry path identifiers (RFC 7911).
@@ -56,12 +64,22 @@ impl Default for UpdateContext {
         Self {
             as4: true,
             ebgp: true,
+            confederation: false,
+            aigp: false,
             local_as: Asn::ZERO,
             add_path_v4: false,
             add_path_v6: false,
             families: [Family::IPV4_UNICAST, Family::IPV6_UNICAST].into_iter().collect(),
             extended_next_hop_v4: false,
         }
+    }
+}
+
+impl UpdateContext {
+    /// Whether the peer is outside: external, and not of our confederation.
+    #[inline]
+    pub const fn is_outside(&self) -> bool {
+        self.ebgp && !self.confederation
     }
 }
 

@@ -238,6 +238,8 @@ impl Core {
                 add_path_v4: negotiated.add_path_rx.contains(Family::IPV4_UNICAST),
                 add_path_v6: negotiated.add_path_rx.contains(Family::IPV6_UNICAST),
                 extended_next_hop_v4: negotiated.ext_next_hop_v4,
+                // Confederations and AIGP cannot be configured.
+                ..UpdateContext::default()
             },
             ends,
             scratch: AttrScratch::default(),

@@ -61,6 +61,16 @@ impl<'a> Segment<'a> {
         self.numbers.len()
     }
 
+    /// Whether it is one of a confederation.
+    pub const fn is_confederation(&self) -> bool {
+        matches!(self.kind, SegmentType::CONFED_SEQUENCE | SegmentType::CONFED_SET)
+    }
+
+    /// The octets of the segment's AS numbers.
+    pub(crate) const fn numbers(&self) -> &'a [u8] {
+        self.numbers.as_flattened()
+    }
+
     /// What the segment adds to the path length: a set counts one, a confederation nothing.
     #[inline]
     pub const fn path_len(&self) -> usize {
@@ -126,6 +136,19 @@ impl<'a> AsPath<'a> {
         let first = Segments(self.0)
             .find(|s| matches!(s.kind, SegmentType::SEQUENCE | SegmentType::SET))?;
         if first.kind == SegmentType::SEQUENCE { first.asns().next() } else { None }
+    }
+
+    /// Type and first number of the leftmost segment: what a path from a peer must begin with, a
+    /// sequence with the peer's AS (RFC 4271 section 6.3), or a confederation sequence with its
+    /// member AS (RFC 5065 section 5). `None` for the empty path.
+    pub fn first(self) -> Option<(SegmentType, Asn)> {
+        let first = Segments(self.0).next()?;
+        Some((first.kind, first.asns().next()?))
+    }
+
+    /// Whether the path has a confederation segment.
+    pub fn has_confederation(self) -> bool {
+        Segments(self.0).any(|s| s.is_confederation())
     }
 
     /// The AS that originated the route: the last number, if the path ends in a sequence.

@@ -80,13 +80,38 @@ impl<'a> AttrBuilder<'a> {
     /// Puts `asn` in front of the path `n` times. A leading sequence is filled up to 255 numbers,
     /// then a new one begins (RFC 4271 section 5.1.2).
     pub fn prepend(&mut self, asn: Asn, n: u8) -> &mut Self {
+        self.prepend_segment(SegmentType::SEQUENCE, asn, n)
+    }
+
+    /// Puts the member AS `asn` in front of the path `n` times, for a peer in another member AS of
+    /// the confederation: into a leading AS_CONFED_SEQUENCE, or a new one (RFC 5065 section 4.1).
+    pub fn prepend_confed(&mut self, asn: Asn, n: u8) -> &mut Self {
+        self.prepend_segment(SegmentType::CONFED_SEQUENCE, asn, n)
+    }
+
+    /// Removes the confederation segments from the path, for a peer outside; the confederation
+    /// identifier is to be prepended then (RFC 5065 section 4.1).
+    pub fn strip_confed(&mut self) -> &mut Self {
+        let old = AsPath::new(self.value(AttrType::AS_PATH).unwrap_or_default());
+        if !old.has_confederation() {
+            return self;
+        }
+        let mut path = SmallVec::new();
+        for segment in old.segments().filter(|s| !s.is_confederation()) {
+            path.extend_from_slice(&[segment.kind.0, segment.count() as u8]);
+            path.extend_from_slice(segment.numbers());
+        }
+        self.put(AttrType::AS_PATH, Some((Class::WellKnown.flags(), path)))
+    }
+
+    fn prepend_segment(&mut self, kind: SegmentType, asn: Asn, n: u8) -> &mut Self {
         if n == 0 {
             return self;
         }
         let old = self.value(AttrType::AS_PATH).unwrap_or_default();
         let old: SmallVec<[u8; 32]> = SmallVec::from_slice(old);
         let leading = match AsPath::new(&old).segments().next() {
-            Some(s) if s.kind == SegmentType::SEQUENCE => s.count(),
+            Some(s) if s.kind == kind => s.count(),
             _ => 0,
         };
         let n = usize::from(n);
@@ -94,7 +119,7 @@ impl<'a> AttrBuilder<'a> {
         let mut path: SmallVec<[u8; 32]> = SmallVec::new();
         let mut segment = |count: usize, own: usize| {
             if count > 0 {
-                path.extend_from_slice(&[SegmentType::SEQUENCE.0, count as u8]);
+                path.extend_from_slice(&[kind.0, count as u8]);
                 for _ in 0..own {
                     path.extend_from_slice(&asn.0.to_be_bytes());
                 }
@@ -266,6 +291,34 @@ mod tests {
             assert!(path.asns().take(n.into()).all(|a| a == Asn(7)));
             assert_eq!(path.asns().nth(n.into()), Some(Asn(1)));
         }
+    }
+
+    #[test]
+    fn confederation() {
+        // (65100) before a plain path, then another member, then out.
+        let base = built(AttrBuilder::new().replace_as_path(&[Asn(2)]));
+        let inside = built(AttrBuilder::edit(&base).prepend_confed(Asn(65100), 1));
+        assert_eq!(path_of(&inside), "(65100) 2");
+        let further = built(AttrBuilder::edit(&inside).prepend_confed(Asn(65101), 2));
+        assert_eq!(path_of(&further), "(65101 65101 65100) 2");
+        assert!(AsPath::of(&further).has_confederation());
+        assert_eq!(AsPath::of(&further).first(), Some((SegmentType::CONFED_SEQUENCE, Asn(65101))));
+        let out = built(AttrBuilder::edit(&further).strip_confed().prepend(Asn(1), 1));
+        assert_eq!(path_of(&out), "1 2");
+        assert_eq!(AsPath::of(&out).first(), Some((SegmentType::SEQUENCE, Asn(1))));
+        assert_eq!(built(AttrBuilder::edit(&base).strip_confed()), base);
+        // A confederation set does not take a sequence's numbers.
+        let set = built(AttrBuilder::new().set(AttrType::AS_PATH, 0x40, &[4, 1, 0, 0, 0, 9]));
+        assert_eq!(path_of(&built(AttrBuilder::edit(&set).prepend_confed(Asn(7), 1))), "(7) [9]");
+        assert_eq!(path_of(&built(AttrBuilder::edit(&set).strip_confed())), "");
+        // The empty path (CVE-2026-41643 class).
+        let empty = built(AttrBuilder::new().replace_as_path(&[]));
+        let path = AsPath::of(&empty);
+        assert_eq!((path.first(), path.has_confederation(), path.len()), (None, false, 0));
+        assert_eq!((path.neighbor(), path.origin()), (None, None));
+        assert_eq!(built(AttrBuilder::edit(&empty).strip_confed()), empty);
+        let one = built(AttrBuilder::edit(&empty).prepend_confed(Asn(7), 1));
+        assert_eq!(path_of(&one), "(7)");
     }
 
     #[test]

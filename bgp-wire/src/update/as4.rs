@@ -32,13 +32,18 @@ pub(super) fn merge(as_path: &[u8], as4_path: Option<&[u8]>, out: &mut Vec<u8>) 
         _ => (usize::MAX, AsPath::default()),
     };
     for (kind, numbers) in narrow_segments(as_path) {
-        if lead == 0 {
+        // Confederation segments count nothing, and come along when they lead or follow a segment
+        // that came along whole.
+        if lead == 0 && is_plain(kind) {
             break;
         }
         let taken =
             if kind == SegmentType::SEQUENCE { numbers.len().min(lead) } else { numbers.len() };
-        let numbers = numbers.iter().take(taken).map(|n| Asn::from(u16::from_be_bytes(*n)));
-        path.put(kind, numbers, false);
+        let head = numbers.iter().take(taken).map(|n| Asn::from(u16::from_be_bytes(*n)));
+        path.put(kind, head, false);
+        if taken < numbers.len() {
+            break;
+        }
         lead = lead.saturating_sub(path_len(kind, taken));
     }
     // Confederation segments must not be in AS4_PATH; they are dropped.
@@ -175,6 +180,14 @@ mod tests {
         // Confederation segments in AS4_PATH are dropped.
         assert_eq!(merged(&[(2, &[1, 23456])], &[(3, &[9]), (2, &[70000])]), "1 70000");
         assert_eq!(merged(&[(2, &[1, 2])], &[(3, &[9])]), "1 2");
+        // Those of AS_PATH stay if they lead or follow what stays.
+        assert_eq!(merged(&[(3, &[9]), (2, &[23456])], &[(2, &[70000])]), "(9) 70000");
+        assert_eq!(merged(&[(3, &[9]), (4, &[8]), (2, &[23456])], &[(2, &[7])]), "(9) [8] 7");
+        assert_eq!(
+            merged(&[(2, &[1]), (3, &[9]), (2, &[23456, 2])], &[(2, &[70000, 2])]),
+            "1 (9) 70000 2"
+        );
+        assert_eq!(merged(&[(2, &[1, 23456]), (3, &[9])], &[(2, &[70000])]), "1 70000");
     }
 
     #[test]

@@ -19,13 +19,13 @@
     )
 )]
 
-use super::{UpdateContext, as4};
+use super::{
+    UpdateContext, as4,
+    judge::{Judgement, SeenTypes, judge},
+};
 use crate::{
     asn::Asn,
-    attr::{
-        Attr, AttrType, as_path, attrs, flags, put_header,
-        table::{self, Keep, OnError, Row},
-    },
+    attr::{Attr, AttrType, attrs, flags, put_header, table},
     error::{DecodeError, DecodeErrorKind},
     next_hop::NextHop,
 };
@@ -77,31 +77,6 @@ pub(super) struct Needs {
     pub(super) mp_next_hop: Option<NextHop>,
 }
 
-/// Types that have been met.
-#[derive(Default)]
-struct SeenTypes([u64; 4]);
-
-impl SeenTypes {
-    /// Whether `kind` was met before; it is now.
-    #[inline]
-    fn replace(&mut self, kind: AttrType) -> bool {
-        let bit = 1u64 << (kind.0 & 63);
-        match self.0.get_mut(usize::from(kind.0 >> 6)) {
-            Some(word) => {
-                let before = *word & bit != 0;
-                *word |= bit;
-                before
-            }
-            None => false,
-        }
-    }
-
-    #[inline]
-    fn has(&self, kind: AttrType) -> bool {
-        self.0.get(usize::from(kind.0 >> 6)).is_some_and(|w| w & (1u64 << (kind.0 & 63)) != 0)
-    }
-}
-
 /// Attributes of a two-octet speaker that go together (RFC 6793).
 #[derive(Default)]
 struct Narrow<'a> {
@@ -109,14 +84,6 @@ struct Narrow<'a> {
     as4_path: Option<&'a [u8]>,
     aggregator: Option<(u8, &'a [u8])>,
     as4_aggregator: Option<&'a [u8]>,
-}
-
-enum Verdict {
-    Keep,
-    /// Represented elsewhere, or not ours to relay: goes without being counted.
-    Skip,
-    Discard,
-    Withdraw(DecodeErrorKind),
 }
 
 #[inline]
@@ -138,37 +105,33 @@ pub(super) fn canonicalise<'b>(
     let mut last = AttrType(0);
     let mut at = 0usize;
     let mut next_hop = None;
+    let mut mp_reach_at = 0usize;
+    let mut as_path_at = 0usize;
     for attr in attrs(input) {
         let (start, end) = (at, at.saturating_add(attr.raw.len()));
         at = end;
         let row = table::row(attr.kind);
-        let verdict = if seen.replace(attr.kind) {
-            Verdict::Discard
-        } else {
-            match row {
-                Some(row) => judge(&attr, row, ctx),
-                None if attr.flags & flags::TRANSITIVE != 0 => Verdict::Keep,
-                None => Verdict::Skip,
-            }
-        };
-        match verdict {
-            Verdict::Keep => {}
-            Verdict::Skip => {
-                if attr.kind == AttrType::NEXT_HOP {
-                    next_hop = Some((start, attr.value));
+        match judge(&attr, row, &mut seen, ctx) {
+            Judgement::Keep => {}
+            Judgement::Skip => {
+                match attr.kind {
+                    AttrType::NEXT_HOP => next_hop = Some((start, attr.value)),
+                    AttrType::MP_REACH_NLRI => mp_reach_at = start,
+                    _ => {}
                 }
                 continue;
             }
-            Verdict::Discard => {
+            Judgement::Discard(_) => {
                 discarded = discarded.saturating_add(1);
                 continue;
             }
-            Verdict::Withdraw(kind) => return withdraw(input_at, start, kind),
+            Judgement::Withdraw(kind) => return withdraw(input_at, start, kind),
         }
         match attr.kind {
             AttrType::AS_PATH if ctx.as4 => own_as = count(attr.value, ctx.local_as),
             AttrType::AS_PATH => {
                 narrow.as_path = Some(attr.value);
+                as_path_at = start;
                 continue;
             }
             AttrType::AGGREGATOR if !ctx.as4 => {
@@ -212,7 +175,7 @@ pub(super) fn canonicalise<'b>(
             }
         }
         if needs.mp_next_hop.is_some_and(|next_hop| !next_hop.is_valid()) {
-            return withdraw(input_at, 0, DecodeErrorKind::InvalidNextHop);
+            return withdraw(input_at, mp_reach_at, DecodeErrorKind::InvalidNextHop);
         }
     }
     if needs.next_hop {
@@ -228,7 +191,7 @@ pub(super) fn canonicalise<'b>(
     if !ctx.as4 {
         match scratch.widen(&narrow) {
             Some(path) => own_as = count(scratch.side.get(path).unwrap_or_default(), ctx.local_as),
-            None => return withdraw(input_at, 0, DecodeErrorKind::MalformedAsPath),
+            None => return withdraw(input_at, as_path_at, DecodeErrorKind::MalformedAsPath),
         }
         sorted = false;
     }
@@ -241,64 +204,6 @@ pub(super) fn canonicalise<'b>(
 #[cold]
 fn withdraw(input_at: usize, at: usize, kind: DecodeErrorKind) -> AttrOutcome<'static> {
     AttrOutcome::TreatAsWithdraw(DecodeError::new(input_at.saturating_add(at), kind))
-}
-
-/// The verdict on the first occurrence of an attribute we know.
-#[inline]
-fn judge(attr: &Attr<'_>, row: &Row, ctx: &UpdateContext) -> Verdict {
-    match row.keep {
-        // RFC 7606 sections 7.5, 7.9, 7.10: from an external peer, whatever it looks like.
-        Keep::FromInternal if ctx.ebgp => return Verdict::Discard,
-        // RFC 6793 section 4.1: a four-octet speaker must not send it.
-        Keep::Merged if ctx.as4 => return Verdict::Discard,
-        _ => {}
-    }
-    let fault = if attr.flags & (flags::OPTIONAL | flags::TRANSITIVE) != row.class.flags() {
-        if row.keep != Keep::Merged {
-            return Verdict::Withdraw(DecodeErrorKind::AttributeFlags(attr.kind.0));
-        }
-        DecodeErrorKind::AttributeFlags(attr.kind.0)
-    } else if !row.allows(attr.value.len(), ctx.as4) {
-        DecodeErrorKind::AttributeLength(attr.kind.0)
-    } else {
-        match content_fault(attr, ctx) {
-            None if row.keep == Keep::Apart => return Verdict::Skip,
-            None => return Verdict::Keep,
-            Some(kind) => kind,
-        }
-    };
-    match row.on_error {
-        OnError::Discard => Verdict::Discard,
-        OnError::TreatAsWithdraw | OnError::Reset => Verdict::Withdraw(fault),
-    }
-}
-
-/// Faults that the length does not show.
-#[inline]
-fn content_fault(attr: &Attr<'_>, ctx: &UpdateContext) -> Option<DecodeErrorKind> {
-    match attr.kind {
-        AttrType::ORIGIN => {
-            (!matches!(attr.value, [0..=2])).then_some(DecodeErrorKind::InvalidOrigin)
-        }
-        AttrType::AS_PATH => {
-            let good = if ctx.as4 {
-                as_path::validate::<4>(attr.value, false)
-            } else {
-                as_path::validate::<2>(attr.value, false)
-            };
-            (!good).then_some(DecodeErrorKind::MalformedAsPath)
-        }
-        // Confederation segments are dropped from it, not refused (RFC 6793 section 6).
-        AttrType::AS4_PATH => (!as_path::validate::<4>(attr.value, true))
-            .then_some(DecodeErrorKind::OptionalAttribute(attr.kind.0)),
-        // AS 0 (RFC 7607); the AS is all but the last four octets.
-        AttrType::AGGREGATOR | AttrType::AS4_AGGREGATOR => attr
-            .value
-            .split_last_chunk::<4>()
-            .is_none_or(|(asn, _)| asn.iter().all(|octet| *octet == 0))
-            .then_some(DecodeErrorKind::OptionalAttribute(attr.kind.0)),
-        _ => None,
-    }
 }
 
 /// How often `asn` is in a valid four-octet path.

@@ -13,6 +13,8 @@ fn contexts() -> impl Iterator<Item = UpdateContext> {
     (0..16).map(|bits: u8| UpdateContext {
         as4: bits & 1 != 0,
         ebgp: bits & 2 != 0,
+        confederation: bits & 4 != 0,
+        aigp: bits & 8 != 0,
         local_as: bgp_wire::Asn(65001),
         add_path_v4: bits & 4 != 0,
         add_path_v6: bits & 4 != 0,

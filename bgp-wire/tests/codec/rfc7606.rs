@@ -177,8 +177,7 @@ fn as4_attributes_of_an_old_speaker() {
 /// Unknown transitive attributes are relayed octet for octet (VU#347067): garbage, empty, odd codes.
 #[test]
 fn unknown_attributes_are_carried() {
-    for kind in [11u8, 13, 19, 20, 21, 22, 23, 24, 26, 27, 28, 29, 30, 33, 34, 35, 36, 40, 128, 255]
-    {
+    for kind in [11u8, 13, 19, 20, 21, 24, 27, 28, 30, 33, 34, 36, 37, 38, 39, 128, 255] {
         for value in [&[][..], &[0], &[0xff; 3], &[0; 300]] {
             let b = message(kind, 0xc0, value);
             let view = UpdateView::parse(&b, &ebgp()).unwrap();

@@ -30,15 +30,7 @@ impl Held {
     }
 
     fn update(&mut self, body: &[u8], ebgp: bool) {
-        let ctx = UpdateContext {
-            as4: true,
-            ebgp,
-            local_as: Asn(65_099),
-            add_path_v4: false,
-            add_path_v6: false,
-            families: [Family::IPV4_UNICAST, Family::IPV6_UNICAST].into_iter().collect(),
-            extended_next_hop_v4: false,
-        };
+        let ctx = UpdateContext { ebgp, local_as: Asn(65_099), ..UpdateContext::default() };
         let view = UpdateView::parse(body, &ctx).unwrap();
         if let Some(family) = view.end_of_rib() {
             self.end_of_rib.push(family);
