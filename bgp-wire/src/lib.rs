@@ -98,7 +98,10 @@ pub use frame::{
 };
 pub use message::Message;
 pub use next_hop::NextHop;
-pub use nlri::{Label, LabelStack, Labeled, Nlri, RouteDistinguisher, Vpn};
+pub use nlri::{
+    Esi, EsiKind, EvpnKey, EvpnLabel, EvpnPrefix, EvpnRoute, Label, LabelStack, Labeled, MacAddr,
+    Nlri, OpaqueEvpn, RouteDistinguisher, RouteTargetMembership, Vpn,
+};
 pub use notification::Notification;
 pub use open::Open;
 pub use prefix::{NlriPrefix, Prefix, V4Prefix, V6Prefix};

@@ -17,16 +17,23 @@
     )
 )]
 
+mod esi;
+mod evpn;
+mod hex;
 mod label;
 mod labeled;
 mod rd;
+mod rtc;
 mod vpn;
 
 use std::{fmt, hash::Hash};
 
+pub use esi::{Esi, EsiKind, MacAddr};
+pub use evpn::{EvpnKey, EvpnLabel, EvpnPrefix, EvpnRoute, OpaqueEvpn};
 pub use label::{Label, LabelStack};
 pub use labeled::Labeled;
 pub use rd::RouteDistinguisher;
+pub use rtc::RouteTargetMembership;
 pub use vpn::Vpn;
 
 use crate::family::Family;
@@ -42,6 +49,13 @@ pub trait Nlri:
 
     /// Octets on the wire, length octets included, without a path identifier.
     fn encoded_len(&self) -> usize;
+
+    /// Whether the route could be told from its neighbours and yet is none that may be used: an EVPN
+    /// or flowspec value that does not fit its type. It is to be treated as withdrawn (RFC 7606
+    /// section 5.4); other routes of the field are good.
+    fn is_malformed(&self) -> bool {
+        false
+    }
 
     /// Appends the wire form.
     fn put(&self, out: &mut Vec<u8>);
