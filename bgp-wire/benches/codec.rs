@@ -7,8 +7,8 @@
 use std::{hint::black_box, net::Ipv6Addr};
 
 use bgp_wire::{
-    Asn, AttrBuilder, AttrOutcome, AttrScratch, Community, EncodeContext, MAX_EXTENDED, NextHop,
-    NlriPrefix, Summary, UpdateContext, UpdateView, V4Prefix, V6Prefix, pack_announce,
+    Asn, AttrBuilder, AttrOutcome, AttrScratch, Community, EncodeContext, Family, MAX_EXTENDED,
+    NextHop, NlriPrefix, Summary, UpdateContext, UpdateView, V4Prefix, V6Prefix, pack_announce,
 };
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -66,7 +66,8 @@ fn v6_48(n: usize) -> Vec<V6Prefix> {
 fn message<P: NlriPrefix>(hop: NextHop, nlri: &[P]) -> Vec<u8> {
     let ctx = EncodeContext { max_len: MAX_EXTENDED, ..EncodeContext::default() };
     let mut out = Vec::new();
-    let stats = pack_announce(&set(), &hop, &ctx, nlri.iter().map(|p| (0, *p)), &mut out);
+    let stats =
+        pack_announce(P::FAMILY, &set(), Some(&hop), &ctx, nlri.iter().map(|p| (0, *p)), &mut out);
     assert_eq!((stats.messages, stats.prefixes), (1, nlri.len()));
     out.split_off(19)
 }
@@ -131,14 +132,30 @@ fn encode(c: &mut Criterion) {
         group.bench_with_input(BenchmarkId::new("v4-24", n), &v4, |b, v4| {
             b.iter(|| {
                 out.clear();
-                pack_announce(black_box(&set), &V4_HOP, &ctx, v4.iter().map(|p| (0, *p)), &mut out)
+                let nlri = v4.iter().map(|p| (0, *p));
+                pack_announce(
+                    Family::IPV4_UNICAST,
+                    black_box(&set),
+                    Some(&V4_HOP),
+                    &ctx,
+                    nlri,
+                    &mut out,
+                )
             });
         });
         let v6 = v6_48(n);
         group.bench_with_input(BenchmarkId::new("v6-48", n), &v6, |b, v6| {
             b.iter(|| {
                 out.clear();
-                pack_announce(black_box(&set), &V6_HOP, &ctx, v6.iter().map(|p| (0, *p)), &mut out)
+                let nlri = v6.iter().map(|p| (0, *p));
+                pack_announce(
+                    Family::IPV6_UNICAST,
+                    black_box(&set),
+                    Some(&V6_HOP),
+                    &ctx,
+                    nlri,
+                    &mut out,
+                )
             });
         });
     }
@@ -154,7 +171,14 @@ fn attributes(c: &mut Criterion) {
     // An old speaker: paths are widened and merged.
     let narrow = EncodeContext { as4: false, ..EncodeContext::default() };
     let mut old = Vec::new();
-    pack_announce(&set(), &V4_HOP, &narrow, [(0, v4_24(1)[0])], &mut old);
+    pack_announce(
+        Family::IPV4_UNICAST,
+        &set(),
+        Some(&V4_HOP),
+        &narrow,
+        [(0, v4_24(1)[0])],
+        &mut old,
+    );
     let old_ctx = UpdateContext { as4: false, ..ctx };
     for (name, body, ctx) in [
         ("copied", &v4[..], &ctx),

@@ -225,8 +225,13 @@ impl FamilySet {
     }
 
     /// Whether `family` is a member.
+    #[inline]
     pub fn contains(self, family: Family) -> bool {
-        family.bit().is_some_and(|bit| self.0 & bit != 0)
+        match family {
+            Family::IPV4_UNICAST => self.has_ipv4_unicast(),
+            Family::IPV6_UNICAST => self.has_ipv6_unicast(),
+            _ => family.bit().is_some_and(|bit| self.0 & bit != 0),
+        }
     }
 
     /// Whether IPv4 unicast is a member, without a search.

@@ -31,8 +31,8 @@
 //!
 //! ```
 //! use bgp_wire::{
-//!     AsPath, Asn, AttrBuilder, AttrOutcome, AttrScratch, EncodeContext, Framed, MAX_MESSAGE, NextHop,
-//!     UpdateContext, UpdateView, V4Prefix, next_frame, pack_announce,
+//!     AsPath, Asn, AttrBuilder, AttrOutcome, AttrScratch, EncodeContext, Family, Framed, MAX_MESSAGE,
+//!     NextHop, UpdateContext, UpdateView, V4Prefix, next_frame, pack_announce,
 //! };
 //!
 //! // Announce two prefixes with one attribute set...
@@ -41,7 +41,8 @@
 //! let nlri: [V4Prefix; 2] = ["192.0.2.0/24".parse()?, "198.51.100.0/25".parse()?];
 //! let next_hop = NextHop::V4([203, 0, 113, 1].into());
 //! let mut stream = Vec::new();
-//! pack_announce(&set, &next_hop, &EncodeContext::default(), nlri.map(|p| (0, p)), &mut stream);
+//! let (family, ctx) = (Family::IPV4_UNICAST, EncodeContext::default());
+//! pack_announce(family, &set, Some(&next_hop), &ctx, nlri.map(|p| (0, p)), &mut stream);
 //!
 //! // ... and read them back.
 //! let Framed::Message { frame, .. } = next_frame(&stream, MAX_MESSAGE)? else { panic!() };
@@ -107,6 +108,6 @@ pub use open::Open;
 pub use prefix::{NlriPrefix, Prefix, V4Prefix, V6Prefix};
 pub use route_refresh::RouteRefresh;
 pub use update::{
-    AttrOutcome, AttrScratch, EncodeContext, NlriIter, PackStats, UpdateContext, UpdateView,
-    end_of_rib, pack_announce, pack_withdraw,
+    AttrOutcome, AttrScratch, EncodeContext, MpFault, MpReach, MpUnreach, NlriIter, PackStats,
+    UpdateContext, UpdateView, end_of_rib, pack_announce, pack_withdraw,
 };

@@ -80,16 +80,15 @@ pub trait Nlri:
     /// # Errors
     /// The offset of the first route whose length is impossible or that is cut short.
     fn scan(field: &[u8]) -> Result<usize, usize> {
-        let mut rest = field;
-        let mut count = 0usize;
-        while !rest.is_empty() {
-            let Some((_, tail)) = Self::take(rest) else {
-                return Err(field.len().saturating_sub(rest.len()));
-            };
-            rest = tail;
-            count = count.saturating_add(1);
-        }
-        Ok(count)
+        scan(field, Self::take)
+    }
+
+    /// As [`Self::scan`], for the form of MP_UNREACH_NLRI.
+    ///
+    /// # Errors
+    /// As [`Self::scan`].
+    fn scan_withdrawn(field: &[u8]) -> Result<usize, usize> {
+        scan(field, Self::take_withdrawn)
     }
 
     /// Appends every route of a field that [`Self::scan`] accepts.
@@ -100,4 +99,31 @@ pub trait Nlri:
             rest = tail;
         }
     }
+
+    /// Appends every route of a field that [`Self::scan_withdrawn`] accepts.
+    fn read_all_withdrawn(field: &[u8], out: &mut Vec<Self>) {
+        let mut rest = field;
+        while let Some((route, tail)) = Self::take_withdrawn(rest) {
+            out.push(route);
+            rest = tail;
+        }
+    }
+}
+
+/// How many routes `take` finds in a field; the error is the offset of the first it refuses.
+#[inline]
+pub(crate) fn scan<N>(
+    field: &[u8],
+    take: impl Fn(&[u8]) -> Option<(N, &[u8])>,
+) -> Result<usize, usize> {
+    let mut rest = field;
+    let mut count = 0usize;
+    while !rest.is_empty() {
+        let Some((_, tail)) = take(rest) else {
+            return Err(field.len().saturating_sub(rest.len()));
+        };
+        rest = tail;
+        count = count.saturating_add(1);
+    }
+    Ok(count)
 }

@@ -304,6 +304,17 @@ impl Nlri for V4Prefix {
             rest = tail;
         }
     }
+
+    // A prefix is withdrawn as it is announced.
+    #[inline]
+    fn scan_withdrawn(field: &[u8]) -> Result<usize, usize> {
+        Self::scan(field)
+    }
+
+    #[inline]
+    fn read_all_withdrawn(field: &[u8], out: &mut Vec<Self>) {
+        Self::read_all(field, out);
+    }
 }
 
 impl NlriPrefix for V6Prefix {
@@ -374,6 +385,17 @@ impl Nlri for V6Prefix {
             count = count.saturating_add(1);
         }
         Ok(count)
+    }
+
+    // A prefix is withdrawn as it is announced.
+    #[inline]
+    fn scan_withdrawn(field: &[u8]) -> Result<usize, usize> {
+        Self::scan(field)
+    }
+
+    #[inline]
+    fn read_all_withdrawn(field: &[u8], out: &mut Vec<Self>) {
+        Self::read_all(field, out);
     }
 }
 

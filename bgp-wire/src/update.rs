@@ -20,11 +20,13 @@ mod as4;
 mod canonical;
 mod judge;
 mod mp;
+mod next_hop;
 mod nlri;
 pub mod pack;
 mod view;
 
 pub use canonical::{AttrOutcome, AttrScratch};
+pub use mp::{MpReach, MpUnreach};
 pub use nlri::NlriIter;
 pub use pack::{EncodeContext, PackStats, end_of_rib, pack_announce, pack_withdraw};
 pub use view::UpdateView;
@@ -47,14 +49,27 @@ pub struct UpdateContext {
     pub aigp: bool,
     /// The AS whose occurrences in AS_PATH are counted ([`AttrOutcome::Ok`]).
     pub local_as: Asn,
-    /// IPv4 unicast NLRI from the peer carry path identifiers (RFC 7911).
-    pub add_path_v4: bool,
-    /// IPv6 unicast NLRI from the peer carry path identifiers.
-    pub add_path_v6: bool,
     /// Families that were negotiated; NLRI of others are ignored.
     pub families: FamilySet,
-    /// IPv4 unicast routes may come with an IPv6 next hop (RFC 8950).
-    pub extended_next_hop_v4: bool,
+    /// Families whose NLRI from the peer carry path identifiers (RFC 7911).
+    pub add_path: FamilySet,
+    /// IPv4 families whose routes may come with an IPv6 next hop (RFC 8950).
+    pub extended_next_hop: FamilySet,
+    /// What a fault in the routes or the next hop of a negotiated family costs.
+    pub mp_fault: MpFault,
+}
+
+/// What a fault costs that is confined to the next hop or the NLRI of one MP attribute, so that the
+/// family is known and its routes are not. RFC 4760 section 7 and RFC 7606 section 2 allow both.
+#[derive(Copy, Clone, Eq, PartialEq, Hash, Debug, Default)]
+pub enum MpFault {
+    /// The session: [`UpdateView::parse`] fails.
+    #[default]
+    Reset,
+    /// The family: [`UpdateView::disabled_family`] names it, its routes are not delivered, the rest
+    /// of the message is. The caller must drop the family's routes from this peer and take it out
+    /// of [`UpdateContext::families`], so that NLRI of it are ignored from then on.
+    DisableFamily,
 }
 
 impl Default for UpdateContext {
@@ -67,10 +82,10 @@ impl Default for UpdateContext {
             confederation: false,
             aigp: false,
             local_as: Asn::ZERO,
-            add_path_v4: false,
-            add_path_v6: false,
             families: [Family::IPV4_UNICAST, Family::IPV6_UNICAST].into_iter().collect(),
-            extended_next_hop_v4: false,
+            add_path: FamilySet::EMPTY,
+            extended_next_hop: FamilySet::EMPTY,
+            mp_fault: MpFault::Reset,
         }
     }
 }

@@ -3,10 +3,14 @@
 #![no_main]
 
 use bgp_wire::{
-    Asn, AttrOutcome, AttrScratch, EncodeContext, FamilySet, HEADER_LEN, MAX_EXTENDED, NlriIter,
-    NlriPrefix, Summary, UpdateContext, UpdateView, pack_announce,
+    Asn, AttrOutcome, AttrScratch, EncodeContext, Family, FamilySet, HEADER_LEN, MAX_EXTENDED,
+    NlriIter, NlriPrefix, Summary, UpdateContext, UpdateView, pack_announce,
 };
 use libfuzzer_sys::fuzz_target;
+
+fn set(on: bool, family: Family) -> FamilySet {
+    on.then_some(family).into_iter().collect()
+}
 
 fn column<P: NlriPrefix>(iter: NlriIter<'_, P>) -> Vec<(u32, P)> {
     let mut plain = Vec::new();
@@ -23,9 +27,9 @@ fuzz_target!(|input: &[u8]| {
         as4: bits & 1 != 0,
         ebgp: bits & 2 != 0,
         local_as: Asn(65001),
-        add_path_v4: bits & 4 != 0,
-        add_path_v6: bits & 8 != 0,
-        extended_next_hop_v4: bits & 16 != 0,
+        add_path: set(bits & 4 != 0, Family::IPV4_UNICAST)
+            .union(set(bits & 8 != 0, Family::IPV6_UNICAST)),
+        extended_next_hop: set(bits & 16 != 0, Family::IPV4_UNICAST),
         ..UpdateContext::default()
     };
     if bits & 32 != 0 {
@@ -53,14 +57,20 @@ fuzz_target!(|input: &[u8]| {
     let ectx = EncodeContext { as4: true, max_len: MAX_EXTENDED, add_path: true };
     let again = UpdateContext {
         ebgp: false,
-        add_path_v4: true,
-        add_path_v6: true,
-        extended_next_hop_v4: true,
+        add_path: UpdateContext::default().families,
+        extended_next_hop: FamilySet::IPV4_UNICAST,
         ..UpdateContext::default()
     };
     let mut wire = Vec::new();
     if let (Some(hop), false) = (view.next_hop_v4(), v4.is_empty()) {
-        let stats = pack_announce(canonical, &hop, &ectx, v4.iter().copied(), &mut wire);
+        let stats = pack_announce(
+            Family::IPV4_UNICAST,
+            canonical,
+            Some(&hop),
+            &ectx,
+            v4.iter().copied(),
+            &mut wire,
+        );
         if stats.messages == 1 {
             let back = UpdateView::parse(&wire[HEADER_LEN..], &again).expect("our own message");
             assert!(back.reach_v4().eq(v4) && back.next_hop_v4() == Some(hop));
@@ -74,7 +84,14 @@ fuzz_target!(|input: &[u8]| {
     }
     wire.clear();
     if let (Some(hop), false) = (view.next_hop_v6(), v6.is_empty()) {
-        let stats = pack_announce(canonical, &hop, &ectx, v6.iter().copied(), &mut wire);
+        let stats = pack_announce(
+            Family::IPV6_UNICAST,
+            canonical,
+            Some(&hop),
+            &ectx,
+            v6.iter().copied(),
+            &mut wire,
+        );
         if stats.messages == 1 {
             let back = UpdateView::parse(&wire[HEADER_LEN..], &again).expect("our own message");
             assert!(back.reach_v6().eq(v6) && back.next_hop_v6() == Some(hop));

@@ -235,9 +235,11 @@ impl Core {
                 ebgp: negotiated.ebgp,
                 local_as: negotiated.local_as,
                 families: negotiated.families,
-                add_path_v4: negotiated.add_path_rx.contains(Family::IPV4_UNICAST),
-                add_path_v6: negotiated.add_path_rx.contains(Family::IPV6_UNICAST),
-                extended_next_hop_v4: negotiated.ext_next_hop_v4,
+                add_path: negotiated.add_path_rx,
+                extended_next_hop: match negotiated.ext_next_hop_v4 {
+                    true => FamilySet::IPV4_UNICAST,
+                    false => FamilySet::EMPTY,
+                },
                 // Confederations and AIGP cannot be configured.
                 ..UpdateContext::default()
             },

@@ -1,11 +1,12 @@
-//! The fixed parts of MP_REACH_NLRI and MP_UNREACH_NLRI.
+//! MP_REACH_NLRI and MP_UNREACH_NLRI: their fixed parts, and the routes in them.
 //!
-//! What for: family, next hop and the place of the NLRI.
-//! Where: called by the view for the one such attribute a message may have.
-//! How: a cursor; a fault is a session reset, since the routes meant cannot be known.
-//! Invariants: the next hop has a length its family allows on this session.
-//! References: RFC 4760 sections 3, 4 and 7, RFC 2545 section 3, RFC 7606 sections 7.11 and 7.12,
-//! RFC 8950 section 3.
+//! What for: family, next hop and routes of the one such attribute of each kind a message may have.
+//! Where: read by the view, which checks the routes and hands out [`MpReach`] and [`MpUnreach`].
+//! How: a cursor. The family is read by itself, because only a fault behind it is confined to that
+//! family (RFC 7606 section 7.11).
+//! Invariants: an [`MpReach`] or [`MpUnreach`] is of a negotiated family, its routes are checked and
+//! its next hop has a length the family allows on this session.
+//! References: RFC 4760 sections 3, 4 and 7, RFC 7606 sections 7.11 and 7.12.
 #![cfg_attr(
     not(test),
     deny(
@@ -15,62 +16,97 @@
     )
 )]
 
-use std::net::{Ipv4Addr, Ipv6Addr};
-
-use super::UpdateContext;
+use super::nlri::{Field, NlriIter};
 use crate::{
     cursor::Cursor,
     family::{Afi, Family, Safi},
     next_hop::NextHop,
+    nlri::Nlri,
 };
 
-/// MP_REACH_NLRI up to its NLRI.
-pub(super) struct Reach<'a> {
+/// MP_REACH_NLRI: routes announced.
+#[derive(Copy, Clone, Debug)]
+pub struct MpReach<'a> {
     pub(super) family: Family,
-    /// The next hop field as it came.
-    next_hop: &'a [u8],
-    pub(super) nlri: Cursor<'a>,
+    pub(super) next_hop: Option<NextHop>,
+    pub(super) nlri: Field<'a>,
+    pub(super) add_path: bool,
 }
 
-impl<'a> Reach<'a> {
-    /// `None` when the attribute is too short for what it says.
-    pub(super) fn read(mut c: Cursor<'a>) -> Option<Self> {
-        let family = family(&mut c)?;
-        let length = c.u8()?;
-        let next_hop = c.take(usize::from(length))?;
-        // Reserved: must be ignored (RFC 4760 section 3).
-        c.u8()?;
-        Some(Self { family, next_hop, nlri: c })
+/// MP_UNREACH_NLRI: routes withdrawn.
+#[derive(Copy, Clone, Debug)]
+pub struct MpUnreach<'a> {
+    pub(super) family: Family,
+    pub(super) nlri: Field<'a>,
+    pub(super) add_path: bool,
+}
+
+impl<'a> MpReach<'a> {
+    /// The family of the routes.
+    pub const fn family(&self) -> Family {
+        self.family
     }
 
-    /// The next hop, if its length is one that `family` may have on this session.
-    pub(super) fn next_hop(&self, ctx: &UpdateContext) -> Option<NextHop> {
-        let v6_allowed = self.family.afi == Afi::IPV6 || ctx.extended_next_hop_v4;
-        if let Ok(addr) = <[u8; 4]>::try_from(self.next_hop) {
-            return (self.family.afi == Afi::IPV4).then(|| NextHop::V4(Ipv4Addr::from(addr)));
-        }
-        if !v6_allowed {
-            return None;
-        }
-        let (addr, rest) = self.next_hop.split_first_chunk::<16>()?;
-        let global = Ipv6Addr::from(*addr);
-        if rest.is_empty() {
-            return Some(NextHop::V6(global));
-        }
-        let link_local = Ipv6Addr::from(<[u8; 16]>::try_from(rest).ok()?);
-        if link_local.is_unspecified() {
-            return Some(NextHop::V6(global));
-        }
-        Some(NextHop::V6WithLinkLocal { global, link_local })
+    /// The next hop of the routes; `None` for flow specifications, which have none. It may be one
+    /// that [`UpdateView::attrs`](super::UpdateView::attrs) refuses.
+    pub const fn next_hop(&self) -> Option<NextHop> {
+        self.next_hop
+    }
+
+    /// How many routes there are.
+    pub const fn len(&self) -> usize {
+        self.nlri.count
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(&self) -> bool {
+        self.nlri.bytes.is_empty()
+    }
+
+    /// The routes; `None` if routes of this family are not of type `N`.
+    #[inline]
+    pub fn iter<N: Nlri>(&self) -> Option<NlriIter<'a, N>> {
+        let iter = || NlriIter::announced(self.nlri, self.add_path);
+        N::FAMILIES.contains(&self.family).then(iter)
     }
 }
 
-/// Family and NLRI of MP_UNREACH_NLRI; `None` when it is shorter than three octets.
-pub(super) fn read_unreach(mut c: Cursor<'_>) -> Option<(Family, Cursor<'_>)> {
-    let family = family(&mut c)?;
-    Some((family, c))
+impl<'a> MpUnreach<'a> {
+    /// The family of the routes.
+    pub const fn family(&self) -> Family {
+        self.family
+    }
+
+    /// How many routes there are. Without one, and with nothing else in the message, it is the
+    /// End-of-RIB marker of the family.
+    pub const fn len(&self) -> usize {
+        self.nlri.count
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(&self) -> bool {
+        self.nlri.bytes.is_empty()
+    }
+
+    /// The routes; `None` if routes of this family are not of type `N`.
+    #[inline]
+    pub fn iter<N: Nlri>(&self) -> Option<NlriIter<'a, N>> {
+        let iter = || NlriIter::withdrawn(self.nlri, Field::default(), self.add_path);
+        N::FAMILIES.contains(&self.family).then(iter)
+    }
 }
 
-fn family(c: &mut Cursor<'_>) -> Option<Family> {
+/// The family an MP attribute begins with; `None` when it is shorter than three octets.
+pub(super) fn family(c: &mut Cursor<'_>) -> Option<Family> {
     Some(Family::new(Afi(c.u16()?), Safi(c.u8()?)))
+}
+
+/// Next hop and NLRI field of MP_REACH_NLRI, from behind its family; `None` when the attribute is
+/// shorter than it says.
+pub(super) fn reach_fields<'a>(mut c: Cursor<'a>) -> Option<(&'a [u8], Cursor<'a>)> {
+    let length = c.u8()?;
+    let next_hop = c.take(usize::from(length))?;
+    // Reserved: must be ignored (RFC 4760 section 3).
+    c.u8()?;
+    Some((next_hop, c))
 }

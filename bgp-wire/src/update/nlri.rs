@@ -1,10 +1,11 @@
 //! NLRI fields: checked once, then iterated without errors.
 //!
 //! What for: the innermost loops of the import path.
-//! Where: `UpdateView` checks fields with [`check`] and hands out [`NlriIter`]s.
-//! How: the two loops that matter are `NlriPrefix::scan` (lengths only) and `NlriPrefix::read_all`
-//! (into a column); both are in `prefix.rs`, beside the wire form they know.
-//! Invariants: an iterator is only made over bytes that `check` accepted.
+//! Where: `UpdateView` checks fields with [`check`] or [`check_family`] and hands out [`NlriIter`]s.
+//! How: a family names its type once for a field, here; the loops are of that type alone. The two
+//! that matter are `Nlri::scan` (lengths only) and `Nlri::read_all` (into a column), which types
+//! override beside the wire form they know.
+//! Invariants: an iterator is only made over bytes that `check` accepted for its type.
 //! References: RFC 4271 section 4.3, RFC 4760 section 5, RFC 7911 section 3.
 #![cfg_attr(
     not(test),
@@ -17,7 +18,11 @@
 
 use std::marker::PhantomData;
 
-use crate::prefix::NlriPrefix;
+use crate::{
+    family::Family,
+    nlri::{EvpnRoute, Labeled, Nlri, RouteTargetMembership, Vpn, scan},
+    prefix::{V4Prefix, V6Prefix},
+};
 
 /// A checked NLRI field.
 #[derive(Copy, Clone, Debug, Default)]
@@ -26,82 +31,120 @@ pub(super) struct Field<'a> {
     pub(super) count: usize,
 }
 
-/// Checks a field of `P`; the error is the offset of the prefix that is wrong.
+/// The form routes have in a field.
+#[derive(Copy, Clone, Eq, PartialEq, Debug)]
+pub(super) struct Form {
+    /// That of MP_UNREACH_NLRI.
+    pub(super) withdrawn: bool,
+    /// With path identifiers.
+    pub(super) add_path: bool,
+}
+
+/// Checks a field of `N`; the error is the offset of the route that is wrong.
 #[inline]
-pub(super) fn check<P: NlriPrefix>(bytes: &[u8], add_path: bool) -> Result<Field<'_>, usize> {
-    let count = if add_path { scan_with_ids::<P>(bytes)? } else { P::scan(bytes)? };
+pub(super) fn check<N: Nlri>(bytes: &[u8], form: Form) -> Result<Field<'_>, usize> {
+    let count = match form {
+        Form { withdrawn: false, add_path: false } => N::scan(bytes)?,
+        Form { withdrawn: true, add_path: false } => N::scan_withdrawn(bytes)?,
+        Form { withdrawn: false, add_path: true } => scan(bytes, |b| N::take(behind_id(b)?))?,
+        Form { withdrawn: true, add_path: true } => {
+            scan(bytes, |b| N::take_withdrawn(behind_id(b)?))?
+        }
+    };
     Ok(Field { bytes, count })
 }
 
-fn scan_with_ids<P: NlriPrefix>(bytes: &[u8]) -> Result<usize, usize> {
-    let mut rest = bytes;
-    let mut count = 0usize;
-    while !rest.is_empty() {
-        match rest.split_first_chunk::<4>().and_then(|(_, tail)| P::take(tail)) {
-            Some((_, tail)) => rest = tail,
-            None => return Err(bytes.len().saturating_sub(rest.len())),
-        }
-        count = count.saturating_add(1);
-    }
-    Ok(count)
+/// Checks a field of `family`'s routes; `None` if this crate has no type for them.
+#[inline]
+pub(super) fn check_family(
+    family: Family,
+    bytes: &[u8],
+    form: Form,
+) -> Option<Result<Field<'_>, usize>> {
+    Some(match family {
+        Family::IPV4_UNICAST | Family::IPV4_MULTICAST => check::<V4Prefix>(bytes, form),
+        Family::IPV6_UNICAST | Family::IPV6_MULTICAST => check::<V6Prefix>(bytes, form),
+        Family::IPV4_LABELED => check::<Labeled<V4Prefix>>(bytes, form),
+        Family::IPV6_LABELED => check::<Labeled<V6Prefix>>(bytes, form),
+        Family::IPV4_VPN => check::<Vpn<V4Prefix>>(bytes, form),
+        Family::IPV6_VPN => check::<Vpn<V6Prefix>>(bytes, form),
+        Family::EVPN => check::<EvpnRoute>(bytes, form),
+        Family::ROUTE_TARGET => check::<RouteTargetMembership>(bytes, form),
+        _ => return None,
+    })
 }
 
-/// Prefixes of an UPDATE with their path identifiers (0 without ADD-PATH), in wire order.
+#[inline]
+fn behind_id(bytes: &[u8]) -> Option<&[u8]> {
+    bytes.split_first_chunk::<4>().map(|(_, rest)| rest)
+}
+
+/// Routes of an UPDATE with their path identifiers (0 without ADD-PATH), in wire order.
 #[derive(Clone, Debug)]
-pub struct NlriIter<'a, P> {
+pub struct NlriIter<'a, N> {
     rest: &'a [u8],
     /// A second field to go on with: withdrawals can be in two places.
     then: &'a [u8],
     left: usize,
-    add_path: bool,
-    family: PhantomData<P>,
+    form: Form,
+    family: PhantomData<N>,
 }
 
-impl<'a, P: NlriPrefix> NlriIter<'a, P> {
-    pub(super) fn new(first: Field<'a>, then: Field<'a>, add_path: bool) -> Self {
+impl<'a, N: Nlri> NlriIter<'a, N> {
+    #[inline]
+    pub(super) fn announced(field: Field<'a>, add_path: bool) -> Self {
+        let form = Form { withdrawn: false, add_path };
+        Self { rest: field.bytes, then: &[], left: field.count, form, family: PhantomData }
+    }
+
+    #[inline]
+    pub(super) fn withdrawn(first: Field<'a>, then: Field<'a>, add_path: bool) -> Self {
         let left = first.count.saturating_add(then.count);
-        Self { rest: first.bytes, then: then.bytes, left, add_path, family: PhantomData }
+        let form = Form { withdrawn: true, add_path };
+        Self { rest: first.bytes, then: then.bytes, left, form, family: PhantomData }
     }
 
-    /// Whether the prefixes have path identifiers.
+    /// Whether the routes have path identifiers.
     pub const fn has_path_ids(&self) -> bool {
-        self.add_path
+        self.form.add_path
     }
 
-    /// Appends all remaining prefixes, without their path identifiers, to a column. The quickest way
+    /// Appends all remaining routes, without their path identifiers, to a column. The quickest way
     /// to read a field without ADD-PATH.
     #[inline]
-    pub fn read_into(self, out: &mut Vec<P>) {
-        if self.add_path {
-            out.extend(self.map(|(_, prefix)| prefix));
+    pub fn read_into(self, out: &mut Vec<N>) {
+        if self.form.add_path {
+            out.extend(self.map(|(_, route)| route));
             return;
         }
         out.reserve(self.left);
-        P::read_all(self.rest, out);
-        P::read_all(self.then, out);
+        let read_all = if self.form.withdrawn { N::read_all_withdrawn } else { N::read_all };
+        read_all(self.rest, out);
+        read_all(self.then, out);
     }
 }
 
-impl<P: NlriPrefix> Iterator for NlriIter<'_, P> {
-    /// Path identifier and prefix.
-    type Item = (u32, P);
+impl<N: Nlri> Iterator for NlriIter<'_, N> {
+    /// Path identifier and route.
+    type Item = (u32, N);
 
     #[inline]
-    fn next(&mut self) -> Option<(u32, P)> {
+    fn next(&mut self) -> Option<(u32, N)> {
         if self.rest.is_empty() {
             self.rest = std::mem::take(&mut self.then);
         }
         let mut rest = self.rest;
         let mut id = 0;
-        if self.add_path {
+        if self.form.add_path {
             let (chunk, tail) = rest.split_first_chunk::<4>()?;
             id = u32::from_be_bytes(*chunk);
             rest = tail;
         }
-        let (prefix, rest) = P::take(rest)?;
+        let (route, rest) =
+            if self.form.withdrawn { N::take_withdrawn(rest)? } else { N::take(rest)? };
         self.rest = rest;
         self.left = self.left.saturating_sub(1);
-        Some((id, prefix))
+        Some((id, route))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -109,5 +152,5 @@ impl<P: NlriPrefix> Iterator for NlriIter<'_, P> {
     }
 }
 
-impl<P: NlriPrefix> ExactSizeIterator for NlriIter<'_, P> {}
-impl<P: NlriPrefix> std::iter::FusedIterator for NlriIter<'_, P> {}
+impl<N: Nlri> ExactSizeIterator for NlriIter<'_, N> {}
+impl<N: Nlri> std::iter::FusedIterator for NlriIter<'_, N> {}

@@ -4,22 +4,22 @@
 //! Where: update groups and origination; the buffer becomes shared frames.
 //! How: the attribute block is made once and copied in front of (IPv4 with an IPv4 next hop) or
 //! behind (everything else, MP_REACH_NLRI first as RFC 7606 section 5.1 asks) the NLRI of each
-//! message; prefixes go straight from the iterator into the buffer.
-//! Invariants: no message is longer than `max_len`; nothing is written when the attributes leave no
-//! room for a prefix.
+//! message; routes go straight from the iterator into the buffer.
+//! Invariants: no message is longer than `max_len` or without a route; a route that fits no message
+//! is counted and left out.
 //! References: RFC 4271 section 4.3, RFC 4760, RFC 4724 section 2, RFC 6793, RFC 7911, RFC 8654,
 //! RFC 8950.
 
 use std::{borrow::Cow, net::Ipv4Addr};
 
-use super::as4;
+use super::{as4, next_hop};
 use crate::{
     asn::Asn,
     attr::{AsPath, Attr, AttrType, attrs, flags, put_attr},
     family::Family,
     frame::{HEADER_LEN, MAX_EXTENDED, MAX_MESSAGE, MessageType, begin_message, finish_message},
     next_hop::NextHop,
-    prefix::NlriPrefix,
+    nlri::Nlri,
 };
 
 /// What of a session's negotiation changes the bytes of what is sent.
@@ -45,49 +45,78 @@ impl Default for EncodeContext {
 pub struct PackStats {
     /// Messages appended.
     pub messages: usize,
-    /// Prefixes in them.
+    /// Routes in them.
     pub prefixes: usize,
-    /// Prefixes that could not be sent because the attributes fill a message by themselves. The
-    /// peer must not keep an older route for them: withdraw them there (RFC 8654 section 4).
+    /// Routes that could not be sent because no message has room for them beside the attributes:
+    /// those for which [`Nlri::encoded_len`], and 4 more with ADD-PATH, is over `room`. The peer must
+    /// not keep an older route for them: withdraw them there (RFC 8654 section 4).
     pub unsendable: usize,
+    /// Octets that a message has for routes; 0 when the call was refused or the attributes alone
+    /// fill it.
+    pub room: usize,
 }
 
-/// Appends UPDATEs that announce `nlri` (path identifier, prefix) with one attribute set.
+/// Appends UPDATEs that announce `nlri` (path identifier, route) of `family` with one attribute set.
 ///
-/// IPv4 with an IPv4 next hop uses the classic fields; everything else MP_REACH_NLRI, so IPv4 with
-/// an IPv6 next hop must have been negotiated (RFC 8950). IPv6 with an IPv4 next hop is sent with
-/// the IPv4-mapped address. Path identifiers are used only with ADD-PATH.
-pub fn pack_announce<P: NlriPrefix>(
+/// IPv4 unicast with an IPv4 next hop uses the classic fields; everything else MP_REACH_NLRI, so an
+/// IPv4 family with an IPv6 next hop must have been negotiated (RFC 8950). An IPv6 family with an
+/// IPv4 next hop is sent with the IPv4-mapped address. Flow specifications are sent without a next
+/// hop, whatever `next_hop` is (RFC 8955 section 4). Path identifiers are used only with ADD-PATH.
+///
+/// `family` must be one of `N::FAMILIES` and have a next hop if it wants one. Anything else is a
+/// fault of the caller: it panics where debug assertions are on, else all of `nlri` is unsendable.
+pub fn pack_announce<N: Nlri>(
+    family: Family,
     canonical: &[u8],
-    next_hop: &NextHop,
+    next_hop: Option<&NextHop>,
     ctx: &EncodeContext,
-    nlri: impl IntoIterator<Item = (u32, P)>,
+    nlri: impl IntoIterator<Item = (u32, N)>,
     out: &mut Vec<u8>,
 ) -> PackStats {
+    let nlri = nlri.into_iter();
+    if !is_of::<N>(family) {
+        return refused(nlri);
+    }
     let block = if ctx.as4 { Cow::Borrowed(canonical) } else { narrowed(canonical) };
-    match next_hop {
-        NextHop::V4(addr) if P::FAMILY == Family::IPV4_UNICAST => {
-            let layout = Classic::new(&block, *addr);
-            pack(&layout, layout.overhead(), ctx, nlri.into_iter(), out)
-        }
-        _ => {
-            let layout = MpReach { block: &block, family: P::FAMILY, next_hop: *next_hop };
-            pack(&layout, layout.overhead(), ctx, nlri.into_iter(), out)
-        }
+    if let (Family::IPV4_UNICAST, Some(NextHop::V4(addr))) = (family, next_hop) {
+        let layout = Classic::new(&block, *addr);
+        return pack(&layout, layout.overhead(), N::put, ctx, nlri, out);
+    }
+    let next_hop = next_hop::write(family, next_hop);
+    debug_assert!(next_hop.is_some(), "{family} wants a next hop");
+    let Some(next_hop) = next_hop else { return refused(nlri) };
+    let layout = MpReach { block: &block, family, next_hop };
+    pack(&layout, layout.overhead(), N::put, ctx, nlri, out)
+}
+
+/// Appends UPDATEs that withdraw `nlri` (path identifier, route) of `family`, which must be one of
+/// `N::FAMILIES`, as for [`pack_announce`].
+pub fn pack_withdraw<N: Nlri>(
+    family: Family,
+    ctx: &EncodeContext,
+    nlri: impl IntoIterator<Item = (u32, N)>,
+    out: &mut Vec<u8>,
+) -> PackStats {
+    let nlri = nlri.into_iter();
+    if !is_of::<N>(family) {
+        return refused(nlri);
+    }
+    if family == Family::IPV4_UNICAST {
+        pack(&Withdrawn, HEADER_LEN + 4, N::put_withdrawn, ctx, nlri, out)
+    } else {
+        pack(&MpUnreach(family), HEADER_LEN + 11, N::put_withdrawn, ctx, nlri, out)
     }
 }
 
-/// Appends UPDATEs that withdraw `nlri` (path identifier, prefix).
-pub fn pack_withdraw<P: NlriPrefix>(
-    ctx: &EncodeContext,
-    nlri: impl IntoIterator<Item = (u32, P)>,
-    out: &mut Vec<u8>,
-) -> PackStats {
-    if P::FAMILY == Family::IPV4_UNICAST {
-        pack(&Withdrawn, HEADER_LEN + 4, ctx, nlri.into_iter(), out)
-    } else {
-        pack(&MpUnreach(P::FAMILY), HEADER_LEN + 11, ctx, nlri.into_iter(), out)
-    }
+fn is_of<N: Nlri>(family: Family) -> bool {
+    let is_of = N::FAMILIES.contains(&family);
+    debug_assert!(is_of, "{family} has routes of another type");
+    is_of
+}
+
+#[cold]
+fn refused<N>(nlri: impl Iterator<Item = (u32, N)>) -> PackStats {
+    PackStats { unsendable: nlri.count(), ..PackStats::default() }
 }
 
 /// Appends the End-of-RIB marker of `family` (RFC 4724 section 2).
@@ -111,50 +140,51 @@ trait Layout {
     fn close(&self, start: usize, out: &mut Vec<u8>);
 }
 
-fn pack<P: NlriPrefix>(
+fn pack<N: Nlri>(
     layout: &impl Layout,
     overhead: usize,
+    put: impl Fn(&N, &mut Vec<u8>),
     ctx: &EncodeContext,
-    nlri: impl Iterator<Item = (u32, P)>,
+    nlri: impl Iterator<Item = (u32, N)>,
     out: &mut Vec<u8>,
 ) -> PackStats {
-    let mut stats = PackStats::default();
-    let id_len = if ctx.add_path { 4 } else { 0 };
     let max_len = ctx.max_len.min(MAX_EXTENDED);
-    let longest = id_len + 1 + usize::from(P::MAX_BITS).div_ceil(8);
-    if overhead + longest > max_len {
-        stats.unsendable = nlri.count();
-        return stats;
-    }
-    let room = max_len - overhead;
+    let room = max_len.saturating_sub(overhead);
+    let mut stats = PackStats { room, ..PackStats::default() };
+    let id_len = if ctx.add_path { 4 } else { 0 };
+    let longest = id_len + N::MAX_LEN;
     let mut nlri = nlri.peekable();
-    while nlri.peek().is_some() {
+    loop {
+        while nlri.next_if(|(_, route)| id_len + route.encoded_len() > room).is_some() {
+            stats.unsendable += 1;
+        }
+        if nlri.peek().is_none() {
+            return stats;
+        }
         out.reserve(max_len.min(overhead + longest * nlri.size_hint().0));
         let start = layout.open(out);
-        // While even the longest prefix fits, no prefix needs to be asked for its length.
-        let limit = out.len() + room - longest;
-        while out.len() <= limit {
-            let Some((id, prefix)) = nlri.next() else { break };
+        let end = out.len() + room;
+        // While even the longest route fits, none needs to be asked for its length.
+        while out.len() + longest <= end {
+            let Some((id, route)) = nlri.next() else { break };
             if ctx.add_path {
                 out.extend_from_slice(&id.to_be_bytes());
             }
-            prefix.put(out);
+            put(&route, out);
             stats.prefixes += 1;
         }
-        let end = limit + longest;
-        while let Some((id, prefix)) =
-            nlri.next_if(|(_, prefix)| out.len() + id_len + prefix.encoded_len() <= end)
+        while let Some((id, route)) =
+            nlri.next_if(|(_, route)| out.len() + id_len + route.encoded_len() <= end)
         {
             if ctx.add_path {
                 out.extend_from_slice(&id.to_be_bytes());
             }
-            prefix.put(out);
+            put(&route, out);
             stats.prefixes += 1;
         }
         layout.close(start, out);
         stats.messages += 1;
     }
-    stats
 }
 
 /// Announcement in the classic fields, NEXT_HOP at its place among the attributes.
@@ -201,21 +231,13 @@ impl Layout for Classic<'_> {
 struct MpReach<'a> {
     block: &'a [u8],
     family: Family,
-    next_hop: NextHop,
+    next_hop: next_hop::Field,
 }
 
 impl MpReach<'_> {
-    const fn next_hop_len(&self) -> u8 {
-        match self.next_hop {
-            NextHop::V6WithLinkLocal { .. } => 32,
-            // An IPv4 address is sent in its IPv4-mapped form.
-            NextHop::V4(_) | NextHop::V6(_) => 16,
-        }
-    }
-
-    const fn overhead(&self) -> usize {
-        // Section lengths 4, attribute header 4, family 3, next hop length 1, reserved 1.
-        HEADER_LEN + 13 + self.next_hop_len() as usize + self.block.len()
+    fn overhead(&self) -> usize {
+        // Section lengths 4, attribute header 4, family 3, reserved 1.
+        HEADER_LEN + 12 + self.next_hop.as_bytes().len() + self.block.len()
     }
 }
 
@@ -224,15 +246,7 @@ impl Layout for MpReach<'_> {
         let start = begin_message(out, MessageType::UPDATE);
         out.extend_from_slice(&[0; 4]);
         open_mp(AttrType::MP_REACH_NLRI, self.family, out);
-        out.push(self.next_hop_len());
-        match self.next_hop {
-            NextHop::V4(addr) => out.extend_from_slice(&addr.to_ipv6_mapped().octets()),
-            NextHop::V6(addr) => out.extend_from_slice(&addr.octets()),
-            NextHop::V6WithLinkLocal { global, link_local } => {
-                out.extend_from_slice(&global.octets());
-                out.extend_from_slice(&link_local.octets());
-            }
-        }
+        out.extend_from_slice(self.next_hop.as_bytes());
         out.push(0);
         start
     }

@@ -125,7 +125,8 @@ fn multiprotocol() {
 fn ipv4_with_ipv6_next_hop() {
     let reach = mp_reach(1, 1, &LL.octets(), &[8, 10]);
     let b = body(&[8, 11], &[&reach, ORIGIN, AS_PATH], &[]);
-    let ctx = UpdateContext { extended_next_hop_v4: true, ..UpdateContext::default() };
+    let ctx =
+        UpdateContext { extended_next_hop: FamilySet::IPV4_UNICAST, ..UpdateContext::default() };
     let view = parse(&b, &ctx);
     assert_eq!(v4(view.reach_v4()), ["10.0.0.0/8"]);
     assert_eq!(v4(view.withdrawn_v4()), ["11.0.0.0/8"]);
@@ -155,7 +156,7 @@ fn both_places_for_ipv4() {
 
 #[test]
 fn add_path() {
-    let ctx = UpdateContext { add_path_v4: true, ..UpdateContext::default() };
+    let ctx = UpdateContext { add_path: FamilySet::IPV4_UNICAST, ..UpdateContext::default() };
     let nlri = [0, 0, 0, 7, 8, 10, 0, 0, 0, 8, 8, 10];
     let b = body(&[0, 0, 0, 9, 0], &[ORIGIN, AS_PATH, NEXT_HOP], &nlri);
     let view = parse(&b, &ctx);

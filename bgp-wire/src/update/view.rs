@@ -20,10 +20,10 @@
 use std::net::Ipv4Addr;
 
 use super::{
-    AttrOutcome, AttrScratch, NlriIter, UpdateContext,
+    AttrOutcome, AttrScratch, MpFault, MpReach, MpUnreach, NlriIter, UpdateContext,
     canonical::{self, Needs},
-    mp,
-    nlri::{self, Field},
+    mp, next_hop,
+    nlri::{self, Field, Form},
 };
 use crate::{
     attr::{Attr, AttrType, attrs, flags, table},
@@ -32,7 +32,7 @@ use crate::{
     family::Family,
     frame::HEADER_LEN,
     next_hop::NextHop,
-    prefix::{NlriPrefix, V4Prefix, V6Prefix},
+    prefix::{V4Prefix, V6Prefix},
 };
 
 /// A checked UPDATE. Withdrawals are to be applied before announcements: a prefix in both is
@@ -48,17 +48,11 @@ pub struct UpdateView<'a> {
     reach: Field<'a>,
     next_hop: Option<Ipv4Addr>,
     mp_reach: Option<MpReach<'a>>,
-    mp_unreach: Option<(Family, Field<'a>)>,
+    mp_unreach: Option<MpUnreach<'a>>,
+    disabled: Option<(Family, DecodeError)>,
     end_of_rib: Option<Family>,
     ignored: u8,
     ctx: UpdateContext,
-}
-
-#[derive(Copy, Clone, Debug)]
-struct MpReach<'a> {
-    family: Family,
-    next_hop: NextHop,
-    nlri: Field<'a>,
 }
 
 impl<'a> UpdateView<'a> {
@@ -68,7 +62,8 @@ impl<'a> UpdateView<'a> {
     /// Only what ends the session (RFC 7606): section lengths that do not add up, a prefix that is
     /// impossible, an MP attribute that is repeated or unreadable, an unknown attribute flagged
     /// well-known, and an attribute error beyond "discard" in a message that announces nothing
-    /// (RFC 7606 section 5.2).
+    /// (RFC 7606 section 5.2). With [`MpFault::DisableFamily`] an MP attribute whose family can be
+    /// read costs that family instead, unless the message has already cost another one.
     pub fn parse(body: &'a [u8], ctx: &UpdateContext) -> Result<Self, DecodeError> {
         let mut c = Cursor::new(body, HEADER_LEN);
         let list = |at| DecodeError::new(at, DecodeErrorKind::MalformedAttributeList);
@@ -87,21 +82,22 @@ impl<'a> UpdateView<'a> {
             next_hop: None,
             mp_reach: None,
             mp_unreach: None,
+            disabled: None,
             end_of_rib: None,
             ignored: 0,
             ctx: *ctx,
         };
-        let classic = |field: Cursor<'a>| {
-            check::<V4Prefix>(field, ctx.add_path_v4, DecodeErrorKind::InvalidNetworkField)
-        };
         if ctx.families.has_ipv4_unicast() {
-            view.withdrawn = classic(withdrawn)?;
-            view.reach = classic(c)?;
+            let add_path = ctx.add_path.has_ipv4_unicast();
+            view.withdrawn = check_classic(withdrawn, Form { withdrawn: true, add_path })?;
+            view.reach = check_classic(c, Form { withdrawn: false, add_path })?;
         } else {
             view.ignored = u8::from(!withdrawn.is_empty()).saturating_add(u8::from(!c.is_empty()));
         }
         let seen = view.walk_attributes()?;
-
+        if let Some((family, _)) = view.disabled {
+            view.drop_routes_of(family);
+        }
         if withdrawn.is_empty() && c.is_empty() {
             view.find_end_of_rib(&seen);
         }
@@ -154,15 +150,24 @@ impl<'a> UpdateView<'a> {
         if std::mem::replace(&mut seen.mp_reach, true) {
             return Err(DecodeError::new(at, DecodeErrorKind::MalformedAttributeList));
         }
-        let bad = DecodeErrorKind::OptionalAttribute(attr.kind.0);
-        let unreadable = DecodeError::new(at, bad);
-        let reach = mp::Reach::read(value_cursor(attr, at)).ok_or(unreadable)?;
-        seen.mp_reach_nlri = !reach.nlri.is_empty();
-        let Some(nlri) = self.check_mp(reach.family, reach.nlri, unreadable)? else {
-            return Ok(());
+        // The attribute's offset, so that the NOTIFICATION carries the whole attribute.
+        let error = DecodeError::new(at, DecodeErrorKind::OptionalAttribute(attr.kind.0));
+        let mut value = value_cursor(attr, at);
+        let family = mp::family(&mut value).ok_or(error)?;
+        let Some((next_hop, nlri)) = mp::reach_fields(value) else {
+            // What it would have announced is anyone's guess.
+            seen.mp_reach_nlri = true;
+            return self.mp_fault(family, error);
         };
-        let next_hop = reach.next_hop(&self.ctx).ok_or(unreadable)?;
-        self.mp_reach = Some(MpReach { family: reach.family, next_hop, nlri });
+        seen.mp_reach_nlri = !nlri.is_empty();
+        let add_path = self.ctx.add_path.contains(family);
+        let form = Form { withdrawn: false, add_path };
+        let Some(nlri) = self.check_mp(family, nlri, form) else { return Ok(()) };
+        let next_hop = next_hop::read(family, next_hop, self.ctx.extended_next_hop);
+        let (Ok(nlri), Ok(next_hop)) = (nlri, next_hop) else {
+            return self.mp_fault(family, error);
+        };
+        self.mp_reach = Some(MpReach { family, next_hop, nlri, add_path });
         Ok(())
     }
 
@@ -175,47 +180,81 @@ impl<'a> UpdateView<'a> {
         if std::mem::replace(&mut seen.mp_unreach, true) {
             return Err(DecodeError::new(at, DecodeErrorKind::MalformedAttributeList));
         }
-        let unreadable = DecodeError::new(at, DecodeErrorKind::OptionalAttribute(attr.kind.0));
-        let (family, nlri) = mp::read_unreach(value_cursor(attr, at)).ok_or(unreadable)?;
-        if let Some(nlri) = self.check_mp(family, nlri, unreadable)? {
-            self.mp_unreach = Some((family, nlri));
+        let error = DecodeError::new(at, DecodeErrorKind::OptionalAttribute(attr.kind.0));
+        let mut value = value_cursor(attr, at);
+        let family = mp::family(&mut value).ok_or(error)?;
+        let add_path = self.ctx.add_path.contains(family);
+        let form = Form { withdrawn: true, add_path };
+        match self.check_mp(family, value, form) {
+            Some(Ok(nlri)) => self.mp_unreach = Some(MpUnreach { family, nlri, add_path }),
+            Some(Err(_)) => return self.mp_fault(family, error),
+            None => {}
         }
         Ok(())
     }
 
-    /// Checks the NLRI of an MP attribute; `None`, counted, when the family was not negotiated.
+    /// Checks the NLRI of an MP attribute; `None`, counted, when the family was not negotiated or
+    /// has no type. A field without routes needs no type: it may be an End-of-RIB marker.
     fn check_mp(
         &mut self,
         family: Family,
         nlri: Cursor<'a>,
-        error: DecodeError,
-    ) -> Result<Option<Field<'a>>, DecodeError> {
-        let field = match family {
-            Family::IPV4_UNICAST if self.ctx.families.has_ipv4_unicast() => {
-                nlri::check::<V4Prefix>(nlri.rest(), self.ctx.add_path_v4)
+        form: Form,
+    ) -> Option<Result<Field<'a>, usize>> {
+        if self.ctx.families.contains(family) {
+            let field = nlri::check_family(family, nlri.rest(), form);
+            if field.is_some() {
+                return field;
             }
-            Family::IPV6_UNICAST if self.ctx.families.has_ipv6_unicast() => {
-                nlri::check::<V6Prefix>(nlri.rest(), self.ctx.add_path_v6)
+            if form.withdrawn && nlri.is_empty() {
+                return Some(Ok(Field::default()));
             }
-            _ => {
-                self.ignored = self.ignored.saturating_add(1);
-                return Ok(None);
-            }
-        };
-        // The attribute's offset, so that the NOTIFICATION carries the whole attribute.
-        field.map(Some).map_err(|_| error)
+        }
+        self.ignored = self.ignored.saturating_add(1);
+        None
+    }
+
+    /// A fault in an MP attribute behind its family.
+    #[cold]
+    fn mp_fault(&mut self, family: Family, error: DecodeError) -> Result<(), DecodeError> {
+        if self.ctx.mp_fault == MpFault::Reset {
+            return Err(error);
+        }
+        if !self.ctx.families.contains(family) {
+            // Not negotiated, or disabled by an earlier message.
+            self.ignored = self.ignored.saturating_add(1);
+            return Ok(());
+        }
+        match self.disabled {
+            // Faults in two families are not confined to one.
+            Some((other, _)) if other != family => return Err(error),
+            Some(_) => {}
+            None => self.disabled = Some((family, error)),
+        }
+        Ok(())
+    }
+
+    /// Forgets the routes of a family that has just been disabled, wherever they are.
+    #[cold]
+    fn drop_routes_of(&mut self, family: Family) {
+        self.mp_reach = self.mp_reach.filter(|mp| mp.family != family);
+        self.mp_unreach = self.mp_unreach.filter(|mp| mp.family != family);
+        if family == Family::IPV4_UNICAST {
+            self.withdrawn = Field::default();
+            self.reach = Field::default();
+        }
     }
 
     /// An empty UPDATE, or nothing but an empty MP_UNREACH_NLRI (RFC 4724 section 2).
     fn find_end_of_rib(&mut self, seen: &Seen) {
         if self.attrs.is_empty() && self.ctx.families.has_ipv4_unicast() {
             self.end_of_rib = Some(Family::IPV4_UNICAST);
-        } else if let Some((family, field)) = self.mp_unreach
-            && field.bytes.is_empty()
+        } else if let Some(mp) = self.mp_unreach
+            && mp.is_empty()
             && !seen.others
             && self.list_error.is_none()
         {
-            self.end_of_rib = Some(family);
+            self.end_of_rib = Some(mp.family);
         }
     }
 
@@ -232,7 +271,7 @@ impl<'a> UpdateView<'a> {
     #[inline]
     pub fn withdrawn_v4(&self) -> NlriIter<'a, V4Prefix> {
         let mp = self.unreach_of(Family::IPV4_UNICAST);
-        NlriIter::new(self.withdrawn, mp, self.ctx.add_path_v4)
+        NlriIter::withdrawn(self.withdrawn, mp, self.ctx.add_path.has_ipv4_unicast())
     }
 
     /// Announced IPv4 prefixes, with next hop [`Self::next_hop_v4`]: those of the classic field or,
@@ -243,7 +282,7 @@ impl<'a> UpdateView<'a> {
             Some(mp) if self.reach.bytes.is_empty() => mp.nlri,
             _ => self.reach,
         };
-        NlriIter::new(field, Field::default(), self.ctx.add_path_v4)
+        NlriIter::announced(field, self.ctx.add_path.has_ipv4_unicast())
     }
 
     /// IPv4 prefixes in MP_REACH_NLRI and their next hop, when the classic field has some as well.
@@ -254,22 +293,22 @@ impl<'a> UpdateView<'a> {
         if self.reach.bytes.is_empty() || mp.nlri.bytes.is_empty() {
             return None;
         }
-        let iter = NlriIter::new(mp.nlri, Field::default(), self.ctx.add_path_v4);
-        Some((mp.next_hop, iter))
+        Some((mp.next_hop?, NlriIter::announced(mp.nlri, mp.add_path)))
     }
 
     /// Announced IPv6 prefixes, with next hop [`Self::next_hop_v6`].
     #[inline]
     pub fn reach_v6(&self) -> NlriIter<'a, V6Prefix> {
         let field = self.mp_reach_of(Family::IPV6_UNICAST).map(|mp| mp.nlri).unwrap_or_default();
-        NlriIter::new(field, Field::default(), self.ctx.add_path_v6)
+        NlriIter::announced(field, self.ctx.add_path.has_ipv6_unicast())
     }
 
     /// Withdrawn IPv6 prefixes.
     #[inline]
     pub fn unreach_v6(&self) -> NlriIter<'a, V6Prefix> {
         let field = self.unreach_of(Family::IPV6_UNICAST);
-        NlriIter::new(field, Field::default(), self.ctx.add_path_v6)
+        let add_path = self.ctx.add_path.has_ipv6_unicast();
+        NlriIter::withdrawn(field, Field::default(), add_path)
     }
 
     /// Next hop of [`Self::reach_v4`]: NEXT_HOP, or that of MP_REACH_NLRI (RFC 8950). `None` when
@@ -279,7 +318,7 @@ impl<'a> UpdateView<'a> {
         if self.reach.bytes.is_empty()
             && let Some(mp) = self.mp_reach_of(Family::IPV4_UNICAST)
         {
-            return Some(mp.next_hop);
+            return mp.next_hop;
         }
         self.next_hop.map(NextHop::V4)
     }
@@ -287,7 +326,27 @@ impl<'a> UpdateView<'a> {
     /// Next hop of [`Self::reach_v6`].
     #[inline]
     pub fn next_hop_v6(&self) -> Option<NextHop> {
-        self.mp_reach_of(Family::IPV6_UNICAST).map(|mp| mp.next_hop)
+        self.mp_reach_of(Family::IPV6_UNICAST).and_then(|mp| mp.next_hop)
+    }
+
+    /// MP_REACH_NLRI, of whatever negotiated family. The unicast accessors above have its routes
+    /// too.
+    #[inline]
+    pub const fn mp_reach(&self) -> Option<MpReach<'a>> {
+        self.mp_reach
+    }
+
+    /// MP_UNREACH_NLRI, of whatever negotiated family.
+    #[inline]
+    pub const fn mp_unreach(&self) -> Option<MpUnreach<'a>> {
+        self.mp_unreach
+    }
+
+    /// The family whose routes in this message cannot be known, and why; only with
+    /// [`MpFault::DisableFamily`]. None of its routes is delivered, those of the classic fields
+    /// included.
+    pub const fn disabled_family(&self) -> Option<(Family, DecodeError)> {
+        self.disabled
     }
 
     /// The family whose End-of-RIB this message is; only of negotiated families.
@@ -298,17 +357,17 @@ impl<'a> UpdateView<'a> {
     /// Whether the message announces routes of a negotiated family.
     #[inline]
     pub fn has_reach(&self) -> bool {
-        !self.reach.bytes.is_empty() || self.mp_reach.is_some_and(|mp| !mp.nlri.bytes.is_empty())
+        !self.reach.bytes.is_empty() || self.mp_reach.is_some_and(|mp| !mp.is_empty())
     }
 
     /// Whether the message withdraws routes of a negotiated family.
     #[inline]
     pub fn has_unreach(&self) -> bool {
-        !self.withdrawn.bytes.is_empty()
-            || self.mp_unreach.is_some_and(|(_, nlri)| !nlri.bytes.is_empty())
+        !self.withdrawn.bytes.is_empty() || self.mp_unreach.is_some_and(|mp| !mp.is_empty())
     }
 
-    /// How many NLRI fields were ignored because their family was not negotiated.
+    /// How many NLRI fields were ignored because their family was not negotiated, or because this
+    /// crate has no type for its routes.
     pub const fn ignored_fields(&self) -> u8 {
         self.ignored
     }
@@ -331,8 +390,7 @@ impl<'a> UpdateView<'a> {
         if let Some(error) = self.list_error {
             return AttrOutcome::TreatAsWithdraw(error);
         }
-        let mp_next_hop =
-            self.mp_reach.filter(|mp| !mp.nlri.bytes.is_empty()).map(|mp| mp.next_hop);
+        let mp_next_hop = self.mp_reach.filter(|mp| !mp.is_empty()).and_then(|mp| mp.next_hop);
         let needs = Needs {
             mandatory: self.has_reach(),
             next_hop: !self.reach.bytes.is_empty(),
@@ -349,7 +407,7 @@ impl<'a> UpdateView<'a> {
     #[inline]
     fn unreach_of(&self, family: Family) -> Field<'a> {
         match self.mp_unreach {
-            Some((f, field)) if f == family => field,
+            Some(mp) if mp.family == family => mp.nlri,
             _ => Field::default(),
         }
     }
@@ -367,13 +425,11 @@ struct Seen {
     others: bool,
 }
 
-fn check<P: NlriPrefix>(
-    field: Cursor<'_>,
-    add_path: bool,
-    kind: DecodeErrorKind,
-) -> Result<Field<'_>, DecodeError> {
-    nlri::check::<P>(field.rest(), add_path)
-        .map_err(|at| DecodeError::new(field.at().saturating_add(at), kind))
+/// Checks one of the two fields outside the attributes.
+fn check_classic(field: Cursor<'_>, form: Form) -> Result<Field<'_>, DecodeError> {
+    nlri::check::<V4Prefix>(field.rest(), form).map_err(|at| {
+        DecodeError::new(field.at().saturating_add(at), DecodeErrorKind::InvalidNetworkField)
+    })
 }
 
 /// A cursor over an attribute's value, for an attribute at offset `at`.

@@ -1,13 +1,17 @@
 //! No bytes make the codec panic: random bytes, and mutations of valid messages.
 
 use bgp_wire::{
-    AsPath, AttrOutcome, AttrScratch, AttrType, Community, EncodeContext, FamilySet, Framed,
-    HEADER_LEN, MAX_EXTENDED, MAX_MESSAGE, Message, NextHop, NlriIter, NlriPrefix, Summary,
+    AsPath, AttrOutcome, AttrScratch, AttrType, Community, EncodeContext, Family, FamilySet,
+    Framed, HEADER_LEN, MAX_EXTENDED, MAX_MESSAGE, Message, NextHop, NlriIter, NlriPrefix, Summary,
     UpdateContext, UpdateView, next_frame, pack_announce,
 };
 use proptest::{collection::vec, prelude::*, strategy::ValueTree, test_runner::TestRunner};
 
 use crate::{arb, roundtrip::canonicalised};
+
+fn families(all: bool) -> FamilySet {
+    if all { UpdateContext::default().families } else { FamilySet::EMPTY }
+}
 
 fn contexts() -> impl Iterator<Item = UpdateContext> {
     (0..16).map(|bits: u8| UpdateContext {
@@ -16,14 +20,14 @@ fn contexts() -> impl Iterator<Item = UpdateContext> {
         confederation: bits & 4 != 0,
         aigp: bits & 8 != 0,
         local_as: bgp_wire::Asn(65001),
-        add_path_v4: bits & 4 != 0,
-        add_path_v6: bits & 4 != 0,
-        extended_next_hop_v4: bits & 8 != 0,
+        add_path: families(bits & 4 != 0),
+        extended_next_hop: families(bits & 8 != 0),
         families: if bits == 9 {
             FamilySet::IPV4_UNICAST
         } else {
             UpdateContext::default().families
         },
+        ..UpdateContext::default()
     })
 }
 
@@ -126,13 +130,14 @@ fn valid_messages() -> Vec<Vec<u8>> {
             let nlri = vec((any::<u32>(), arb::v4()), 1..40).new_tree(r).unwrap().current();
             let v4 = NextHop::V4([192, 0, 2, 1].into());
             let v6 = NextHop::V6("fe80::1".parse().unwrap());
-            pack_announce(&set, if i % 3 == 0 { &v6 } else { &v4 }, &ctx, nlri, w);
+            let hop = if i % 3 == 0 { &v6 } else { &v4 };
+            pack_announce(Family::IPV4_UNICAST, &set, Some(hop), &ctx, nlri, w);
         });
         one(&mut |r, w| {
             let set = arb::canonical().new_tree(r).unwrap().current();
             let nlri = vec((any::<u32>(), arb::v6()), 1..40).new_tree(r).unwrap().current();
             let hop = NextHop::V6("2001:db8::1".parse().unwrap());
-            pack_announce(&set, &hop, &ctx, nlri, w);
+            pack_announce(Family::IPV6_UNICAST, &set, Some(&hop), &ctx, nlri, w);
         });
     }
     out
@@ -197,7 +202,14 @@ fn every_truncation_of_an_update() {
         .finish(&mut set);
     let hop = NextHop::V4([192, 0, 2, 1].into());
     let nlri = [(0, "10.0.0.0/8".parse::<bgp_wire::V4Prefix>().unwrap())];
-    pack_announce(&set, &hop, &EncodeContext::default(), nlri, &mut wire);
+    pack_announce(
+        Family::IPV4_UNICAST,
+        &set,
+        Some(&hop),
+        &EncodeContext::default(),
+        nlri,
+        &mut wire,
+    );
     let mut scratch = AttrScratch::default();
     for cut in HEADER_LEN..wire.len() {
         exercise_update(&wire[HEADER_LEN..cut], &mut scratch);

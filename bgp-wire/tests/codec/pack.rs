@@ -8,6 +8,7 @@ use bgp_wire::{
 
 use crate::roundtrip::frames;
 
+const V4: Family = Family::IPV4_UNICAST;
 const HOP: NextHop = NextHop::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 
 fn set(path: &[u32]) -> Vec<u8> {
@@ -25,7 +26,8 @@ fn host(i: u32) -> V4Prefix {
 fn classic_bytes() {
     let mut out = Vec::new();
     let nlri = [(0, "10.0.0.0/8".parse::<V4Prefix>().unwrap())];
-    let stats = pack_announce(&set(&[65001]), &HOP, &EncodeContext::default(), nlri, &mut out);
+    let stats =
+        pack_announce(V4, &set(&[65001]), Some(&HOP), &EncodeContext::default(), nlri, &mut out);
     assert_eq!((stats.messages, stats.prefixes, stats.unsendable), (1, 1, 0));
     let want = [
         &[0, 52, 2, 0, 0, 0, 27][..],
@@ -43,7 +45,7 @@ fn mp_reach_is_first() {
     let nlri = [(9, "2001:db8::/32".parse::<V6Prefix>().unwrap())];
     let ctx = EncodeContext { add_path: true, ..EncodeContext::default() };
     // An IPv4 next hop for IPv6 goes out IPv4-mapped.
-    pack_announce(&set(&[]), &HOP, &ctx, nlri, &mut out);
+    pack_announce(Family::IPV6_UNICAST, &set(&[]), Some(&HOP), &ctx, nlri, &mut out);
     let mapped = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1];
     let want = [
         &[0, 0, 0, 48, 0x90, 14, 0, 30, 0, 2, 1, 16][..],
@@ -70,18 +72,19 @@ fn messages_are_full() {
     let mut out = Vec::new();
     let all = (0..10_000).map(|i| (0, host(i)));
     let set = set(&[65001]);
-    let stats = pack_announce(&set, &HOP, &EncodeContext::default(), all.clone(), &mut out);
+    let stats =
+        pack_announce(V4, &set, Some(&HOP), &EncodeContext::default(), all.clone(), &mut out);
     let list = frames(&out, MAX_MESSAGE);
     assert_eq!((list.len(), stats.messages, stats.prefixes), (13, 13, 10_000));
     assert!(list[..12].iter().all(|f| (MAX_MESSAGE - 4..=MAX_MESSAGE).contains(&f.len())));
     let big = EncodeContext { max_len: MAX_EXTENDED, ..EncodeContext::default() };
     out.clear();
-    assert_eq!(pack_announce(&set, &HOP, &big, all, &mut out).messages, 1);
+    assert_eq!(pack_announce(V4, &set, Some(&HOP), &big, all, &mut out).messages, 1);
     // A short prefix still goes into the gap a long one would not fit.
     for short in 0..=32 {
         out.clear();
         let mix = (0..1000).map(|i| (0, V4Prefix::from_bits(i << 8, short).unwrap()));
-        let n = pack_withdraw(&EncodeContext::default(), mix, &mut out);
+        let n = pack_withdraw(V4, &EncodeContext::default(), mix, &mut out);
         assert_eq!(n.prefixes, 1000);
         let list = frames(&out, MAX_MESSAGE);
         let size = 1 + usize::from(short).div_ceil(8);
@@ -98,7 +101,7 @@ fn old_speakers_get_as_trans() {
         .finish(&mut canonical);
     let mut out = Vec::new();
     let ctx = EncodeContext { as4: false, ..EncodeContext::default() };
-    pack_announce(&canonical, &HOP, &ctx, [(0, host(1))], &mut out);
+    pack_announce(V4, &canonical, Some(&HOP), &ctx, [(0, host(1))], &mut out);
     let body = &out[19..];
     let kinds: Vec<u8> = bgp_wire::attrs(&body[4..body.len() - 5]).map(|a| a.kind.0).collect();
     assert_eq!(kinds, [1, 2, 3, 4, 7, 17, 18, 32]);
@@ -117,7 +120,7 @@ fn old_speakers_get_as_trans() {
 fn no_as4_path_without_need() {
     let mut out = Vec::new();
     let ctx = EncodeContext { as4: false, ..EncodeContext::default() };
-    pack_announce(&set(&[65001]), &HOP, &ctx, [(0, host(1))], &mut out);
+    pack_announce(V4, &set(&[65001]), Some(&HOP), &ctx, [(0, host(1))], &mut out);
     assert!(bgp_wire::attr::find(&out[23..], AttrType::AS4_PATH).is_none());
 }
 
@@ -131,7 +134,8 @@ fn sets_that_leave_no_room() {
             .set_communities(&vec![Community(7); communities])
             .finish(&mut canonical);
         let nlri = (0..50).map(|i| (0, host(i)));
-        let n = pack_announce(&canonical, &HOP, &EncodeContext::default(), nlri, &mut out);
+        let n =
+            pack_announce(V4, &canonical, Some(&HOP), &EncodeContext::default(), nlri, &mut out);
         assert_eq!((n.messages > 0, n.unsendable), (fits, if fits { 0 } else { 50 }));
         if fits {
             assert_eq!(frames(&out[3..], MAX_MESSAGE).len(), n.messages);
@@ -146,9 +150,10 @@ fn nothing_to_say() {
     let mut out = Vec::new();
     let none: [(u32, V4Prefix); 0] = [];
     assert_eq!(
-        pack_announce(&set(&[]), &HOP, &EncodeContext::default(), none, &mut out).messages,
+        pack_announce(V4, &set(&[]), Some(&HOP), &EncodeContext::default(), none, &mut out)
+            .messages,
         0
     );
-    assert_eq!(pack_withdraw(&EncodeContext::default(), none, &mut out).messages, 0);
+    assert_eq!(pack_withdraw(V4, &EncodeContext::default(), none, &mut out).messages, 0);
     assert!(out.is_empty());
 }

@@ -3,8 +3,9 @@
 use std::net::Ipv6Addr;
 
 use bgp_wire::{
-    AttrOutcome, AttrScratch, EncodeContext, Framed, MAX_EXTENDED, MAX_MESSAGE, Message, NextHop,
-    NlriPrefix, UpdateContext, UpdateView, next_frame, pack_announce, pack_withdraw,
+    AttrOutcome, AttrScratch, EncodeContext, Family, FamilySet, Framed, MAX_EXTENDED, MAX_MESSAGE,
+    Message, NextHop, NlriPrefix, UpdateContext, UpdateView, next_frame, pack_announce,
+    pack_withdraw,
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -43,6 +44,10 @@ fn decoded(wire: &[u8]) -> Message<'_> {
     Message::decode(all[0]).unwrap()
 }
 
+fn families(all: bool) -> FamilySet {
+    if all { UpdateContext::default().families } else { FamilySet::EMPTY }
+}
+
 fn announced<P: NlriPrefix>(
     canonical: &[u8],
     next_hop: NextHop,
@@ -51,14 +56,20 @@ fn announced<P: NlriPrefix>(
     read: impl Fn(&UpdateView<'_>) -> (Vec<(u32, P)>, Option<NextHop>),
 ) {
     let mut wire = Vec::new();
-    let stats = pack_announce(canonical, &next_hop, &ectx, nlri.iter().copied(), &mut wire);
+    let stats = pack_announce(
+        P::FAMILY,
+        canonical,
+        Some(&next_hop),
+        &ectx,
+        nlri.iter().copied(),
+        &mut wire,
+    );
     assert_eq!((stats.prefixes, stats.unsendable), (nlri.len(), 0));
     let ctx = UpdateContext {
         as4: ectx.as4,
         ebgp: false,
-        add_path_v4: ectx.add_path,
-        add_path_v6: ectx.add_path,
-        extended_next_hop_v4: true,
+        add_path: families(ectx.add_path),
+        extended_next_hop: families(true),
         ..UpdateContext::default()
     };
     let mut got = Vec::new();
@@ -158,11 +169,11 @@ proptest! {
         let ectx = EncodeContext { add_path, ..EncodeContext::default() };
         let id = u32::from(add_path) * 7;
         let mut wire = Vec::new();
-        let a = pack_withdraw(&ectx, v4.iter().map(|p| (id, *p)), &mut wire);
-        let b = pack_withdraw(&ectx, v6.iter().map(|p| (id, *p)), &mut wire);
+        let a = pack_withdraw(Family::IPV4_UNICAST, &ectx, v4.iter().map(|p| (id, *p)), &mut wire);
+        let b = pack_withdraw(Family::IPV6_UNICAST, &ectx, v6.iter().map(|p| (id, *p)), &mut wire);
         prop_assert_eq!((a.prefixes, b.prefixes), (v4.len(), v6.len()));
         let ctx = UpdateContext {
-            add_path_v4: add_path, add_path_v6: add_path, ..UpdateContext::default()
+            add_path: families(add_path), ..UpdateContext::default()
         };
         let (mut got4, mut got6) = (Vec::new(), Vec::new());
         for frame in frames(&wire, MAX_MESSAGE) {

@@ -247,10 +247,10 @@ fn pack<P: NlriPrefix>(
 ) {
     let nlri = prefixes.map(|prefix| (PATH_ID, prefix));
     if out == WITHDRAW {
-        bgp_wire::pack_withdraw(ctx, nlri, buf);
+        bgp_wire::pack_withdraw(P::FAMILY, ctx, nlri, buf);
     } else {
         let out = outs.entry(out);
-        bgp_wire::pack_announce(&out.canonical, &out.next_hop, ctx, nlri, buf);
+        bgp_wire::pack_announce(P::FAMILY, &out.canonical, Some(&out.next_hop), ctx, nlri, buf);
     }
 }
 
