@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod arb;
+mod cve;
 mod mutations;
 mod pack;
 mod rfc7606;
