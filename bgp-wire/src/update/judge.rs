@@ -20,8 +20,9 @@
 use super::UpdateContext;
 use crate::{
     attr::{
-        Aigp, Attr, AttrType, Pmsi, as_path, flags,
+        Aigp, Attr, AttrType, Pmsi, as_path, flags, prefix_sid,
         table::{Keep, OnError, Row},
+        tunnel_encap,
     },
     error::DecodeErrorKind,
 };
@@ -147,17 +148,10 @@ fn content_fault(attr: &Attr<'_>, ctx: &UpdateContext) -> Option<DecodeErrorKind
             .is_some_and(|(asn, _)| asn.iter().any(|octet| *octet != 0)),
         AttrType::PMSI_TUNNEL => Pmsi::new(attr.value).is_some(),
         AttrType::AIGP => Aigp::new(attr.value).is_some(),
-        AttrType::TUNNEL_ENCAPSULATION | AttrType::BGP_LS => is_tlvs(attr.value),
-        AttrType::PREFIX_SID => {
-            let mut rest = attr.value;
-            while let Some((&[_, high, low], tail)) = rest.split_first_chunk::<3>() {
-                rest = match tail.get(usize::from(u16::from_be_bytes([high, low]))..) {
-                    Some(rest) => rest,
-                    None => break,
-                };
-            }
-            rest.is_empty()
-        }
+        AttrType::BGP_LS => is_tlvs(attr.value),
+        AttrType::TUNNEL_ENCAPSULATION => tunnel_encap::check(attr.value).is_ok(),
+        // A fault inside an SRv6 service is one of the attribute (RFC 9252 section 7).
+        AttrType::PREFIX_SID => prefix_sid::check(attr.value).is_ok(),
         _ => return None,
     };
     (!good).then_some(DecodeErrorKind::OptionalAttribute(attr.kind.0))
