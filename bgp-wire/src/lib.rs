@@ -100,8 +100,9 @@ pub use frame::{
 pub use message::Message;
 pub use next_hop::NextHop;
 pub use nlri::{
-    Esi, EsiKind, EvpnKey, EvpnLabel, EvpnPrefix, EvpnRoute, Label, LabelStack, Labeled, MacAddr,
-    Nlri, OpaqueEvpn, RouteDistinguisher, RouteTargetMembership, Vpn,
+    AnyNlri, Esi, EsiKind, EvpnKey, EvpnLabel, EvpnPrefix, EvpnRoute, FlowSpec, Label, LabelStack,
+    Labeled, MacAddr, Nlri, OpaqueEvpn, RouteDistinguisher, RouteTargetMembership, Vpn,
+    VpnFlowSpec,
 };
 pub use notification::Notification;
 pub use open::Open;

@@ -17,8 +17,10 @@
     )
 )]
 
+mod any;
 mod esi;
 mod evpn;
+mod flowspec;
 mod hex;
 mod label;
 mod labeled;
@@ -28,8 +30,13 @@ mod vpn;
 
 use std::{fmt, hash::Hash};
 
+pub use any::AnyNlri;
 pub use esi::{Esi, EsiKind, MacAddr};
 pub use evpn::{EvpnKey, EvpnLabel, EvpnPrefix, EvpnRoute, OpaqueEvpn};
+pub use flowspec::{
+    BitmaskTest, Component, ComponentType, ComponentValue, FlowSpec, NumericTest, Operator, Tests,
+    VpnFlowSpec,
+};
 pub use label::{Label, LabelStack};
 pub use labeled::Labeled;
 pub use rd::RouteDistinguisher;

@@ -18,13 +18,11 @@
     )
 )]
 
-use std::{
-    fmt,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    str::FromStr,
-};
+mod text;
 
-use crate::{error::ParseError, family::Family, nlri::Nlri};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::{family::Family, nlri::Nlri};
 
 /// A prefix: what tables are generic over.
 #[expect(clippy::len_without_is_empty, reason = "a prefix length, not a count")]
@@ -98,6 +96,19 @@ const fn mask6(len: u8) -> u128 {
 #[inline]
 const fn octets(len: u8) -> usize {
     (len as usize).div_ceil(8)
+}
+
+/// The octets of an address of which `len` bits are there, and what comes after it.
+#[inline]
+fn load<const N: usize>(len: u8, bytes: &[u8]) -> Option<([u8; N], &[u8])> {
+    if let Some(addr) = bytes.first_chunk::<N>() {
+        return Some((*addr, bytes.get(octets(len)..)?));
+    }
+    // The tail: fewer octets are left than the longest prefix has.
+    let (head, rest) = bytes.split_at_checked(octets(len))?;
+    let mut addr = [0; N];
+    addr.get_mut(..head.len())?.copy_from_slice(head);
+    Some((addr, rest))
 }
 
 /// Four prefixes of 17 to 24 bits, if that is what `run` begins with. Nearly all of a real IPv4
@@ -223,13 +234,7 @@ impl NlriPrefix for V4Prefix {
 
     #[inline]
     fn take_addr(len: u8, bytes: &[u8]) -> Option<(Self, &[u8])> {
-        if let Some(addr) = bytes.first_chunk::<4>() {
-            let prefix = Self::from_bits(u32::from_be_bytes(*addr), len)?;
-            return Some((prefix, bytes.get(octets(len)..)?));
-        }
-        let (head, rest) = bytes.split_at_checked(octets(len))?;
-        let mut addr = [0; 4];
-        addr.get_mut(..head.len())?.copy_from_slice(head);
+        let (addr, rest) = load(len, bytes)?;
         Some((Self::from_bits(u32::from_be_bytes(addr), len)?, rest))
     }
 
@@ -332,13 +337,7 @@ impl NlriPrefix for V6Prefix {
 
     #[inline]
     fn take_addr(len: u8, bytes: &[u8]) -> Option<(Self, &[u8])> {
-        if let Some(addr) = bytes.first_chunk::<16>() {
-            let prefix = Self::from_bits(u128::from_be_bytes(*addr), len)?;
-            return Some((prefix, bytes.get(octets(len)..)?));
-        }
-        let (head, rest) = bytes.split_at_checked(octets(len))?;
-        let mut addr = [0; 16];
-        addr.get_mut(..head.len())?.copy_from_slice(head);
+        let (addr, rest) = load(len, bytes)?;
         Some((Self::from_bits(u128::from_be_bytes(addr), len)?, rest))
     }
 
@@ -449,79 +448,6 @@ impl From<V4Prefix> for Prefix {
 impl From<V6Prefix> for Prefix {
     fn from(prefix: V6Prefix) -> Self {
         Self::V6(prefix)
-    }
-}
-
-impl fmt::Display for V4Prefix {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.addr(), self.len)
-    }
-}
-
-impl fmt::Display for V6Prefix {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.addr(), self.len)
-    }
-}
-
-impl fmt::Display for Prefix {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::V4(prefix) => prefix.fmt(f),
-            Self::V6(prefix) => prefix.fmt(f),
-        }
-    }
-}
-
-impl fmt::Debug for V4Prefix {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl fmt::Debug for V6Prefix {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-fn split(s: &str, bad: ParseError) -> Result<(&str, u8), ParseError> {
-    let (addr, len) = s.split_once('/').ok_or(bad)?;
-    if !len.starts_with(|c: char| c.is_ascii_digit()) {
-        return Err(bad);
-    }
-    Ok((addr, len.parse().map_err(|_| bad)?))
-}
-
-impl FromStr for V4Prefix {
-    type Err = ParseError;
-
-    /// `10.0.0.0/8`; host bits are cleared, the length is required.
-    fn from_str(s: &str) -> Result<Self, ParseError> {
-        let bad = ParseError::new("an IPv4 prefix such as 192.0.2.0/24");
-        let (addr, len) = split(s, bad)?;
-        Self::new(addr.parse().map_err(|_| bad)?, len).ok_or(bad)
-    }
-}
-
-impl FromStr for V6Prefix {
-    type Err = ParseError;
-
-    /// `2001:db8::/32`; host bits are cleared, the length is required.
-    fn from_str(s: &str) -> Result<Self, ParseError> {
-        let bad = ParseError::new("an IPv6 prefix such as 2001:db8::/32");
-        let (addr, len) = split(s, bad)?;
-        Self::new(addr.parse().map_err(|_| bad)?, len).ok_or(bad)
-    }
-}
-
-impl FromStr for Prefix {
-    type Err = ParseError;
-
-    fn from_str(s: &str) -> Result<Self, ParseError> {
-        let bad = ParseError::new("a prefix such as 192.0.2.0/24 or 2001:db8::/32");
-        let (addr, len) = split(s, bad)?;
-        Self::new(addr.parse().map_err(|_| bad)?, len).ok_or(bad)
     }
 }
 
