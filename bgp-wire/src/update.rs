@@ -18,6 +18,7 @@
 
 mod as4;
 mod canonical;
+pub mod findings;
 mod judge;
 mod mp;
 mod next_hop;
@@ -26,6 +27,7 @@ pub mod pack;
 mod view;
 
 pub use canonical::{AttrOutcome, AttrScratch};
+pub use findings::{Finding, FindingKind, Verdict, findings, message_findings};
 pub use mp::{MpReach, MpUnreach};
 pub use nlri::NlriIter;
 pub use pack::{EncodeContext, PackStats, end_of_rib, pack_announce, pack_withdraw};
@@ -99,4 +101,4 @@ impl UpdateContext {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -18,7 +18,7 @@ const NEXT_HOP: &[u8] = &[0x40, 3, 4, 192, 0, 2, 1];
 const LL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
 const GLOBAL: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
 
-pub(super) fn body(withdrawn: &[u8], attrs: &[&[u8]], nlri: &[u8]) -> Vec<u8> {
+pub(crate) fn body(withdrawn: &[u8], attrs: &[&[u8]], nlri: &[u8]) -> Vec<u8> {
     let attrs = attrs.concat();
     let mut out = Vec::new();
     out.extend_from_slice(&(withdrawn.len() as u16).to_be_bytes());

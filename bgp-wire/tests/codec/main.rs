@@ -3,6 +3,7 @@
 
 mod arb;
 mod cve;
+mod findings;
 mod mutations;
 mod pack;
 mod rfc7606;
