@@ -7,7 +7,8 @@
 //! alike, so a family is always named beside the type.
 //! Invariants: what `take` accepts, `put` writes so that `take` reads it back as an equal value; an
 //! NLRI field that `scan` accepts can be read to its end.
-//! References: RFC 4271 section 4.3, RFC 4760 section 5, RFC 7911 section 3.
+//! References: RFC 4271 section 4.3, RFC 4760 section 5, RFC 7606 section 5.4, RFC 7911 section 3, and
+//! those of the types.
 #![cfg_attr(
     not(test),
     deny(
@@ -133,4 +134,11 @@ pub(crate) fn scan<N>(
         count = count.saturating_add(1);
     }
     Ok(count)
+}
+
+/// Whether `take` yields what `put` writes.
+fn reads_back<N: Nlri>(route: &N) -> bool {
+    let mut octets = Vec::new();
+    route.put(&mut octets);
+    N::take(&octets).is_some_and(|(read, rest)| rest.is_empty() && read == *route)
 }

@@ -44,6 +44,20 @@ as_text!(
     crate::Community,
     crate::ExtCommunity,
     crate::LargeCommunity,
+    crate::RouteDistinguisher,
+    crate::LabelStack,
+    crate::Labeled<crate::V4Prefix>,
+    crate::Labeled<crate::V6Prefix>,
+    crate::Vpn<crate::V4Prefix>,
+    crate::Vpn<crate::V6Prefix>,
+    crate::Esi,
+    crate::MacAddr,
+    crate::EvpnRoute,
+    crate::RouteTargetMembership,
+    crate::FlowSpec<crate::V4Prefix>,
+    crate::FlowSpec<crate::V6Prefix>,
+    crate::VpnFlowSpec<crate::V4Prefix>,
+    crate::VpnFlowSpec<crate::V6Prefix>,
 );
 
 impl Serialize for crate::Asn {

@@ -436,18 +436,14 @@ impl Nlri for EvpnRoute {
     }
 
     fn scan(field: &[u8]) -> Result<usize, usize> {
-        let mut rest = field;
-        let mut count = 0usize;
-        while !rest.is_empty() {
-            let tail = match rest {
-                [_, len, tail @ ..] => tail.get(usize::from(*len)..),
-                _ => None,
-            };
-            let Some(tail) = tail else { return Err(field.len().saturating_sub(rest.len())) };
-            rest = tail;
-            count = count.saturating_add(1);
-        }
-        Ok(count)
+        super::scan(field, |rest| match rest {
+            [_, len, tail @ ..] => tail.get(usize::from(*len)..).map(|tail| ((), tail)),
+            _ => None,
+        })
+    }
+
+    fn scan_withdrawn(field: &[u8]) -> Result<usize, usize> {
+        Self::scan(field)
     }
 
     /// Whether the type is one of 1 to 5 and the value does not fit it.

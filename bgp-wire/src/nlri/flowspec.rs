@@ -134,6 +134,14 @@ impl<P: NlriPrefix> Nlri for FlowSpec<P> {
         Some((Self::from_value(value)?, rest))
     }
 
+    fn scan(field: &[u8]) -> Result<usize, usize> {
+        super::scan(field, |rest| split(rest).map(|(_, tail)| ((), tail)))
+    }
+
+    fn scan_withdrawn(field: &[u8]) -> Result<usize, usize> {
+        Self::scan(field)
+    }
+
     fn is_malformed(&self) -> bool {
         self.malformed
     }
@@ -190,6 +198,17 @@ impl<P: NlriPrefix> Nlri for VpnFlowSpec<P> {
         let (value, rest) = split(bytes)?;
         let (&rd, value) = value.split_first_chunk::<8>()?;
         Some((Self::new(RouteDistinguisher(rd), FlowSpec::from_value(value)?)?, rest))
+    }
+
+    fn scan(field: &[u8]) -> Result<usize, usize> {
+        super::scan(field, |rest| {
+            let (value, tail) = split(rest)?;
+            if value.len() >= 8 { Some(((), tail)) } else { None }
+        })
+    }
+
+    fn scan_withdrawn(field: &[u8]) -> Result<usize, usize> {
+        Self::scan(field)
     }
 
     fn is_malformed(&self) -> bool {

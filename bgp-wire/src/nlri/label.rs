@@ -170,6 +170,12 @@ impl LabelStack {
         self.len == 0
     }
 
+    /// Whether the last label lacks the bottom bit. What is behind such a stack decides whether it is
+    /// read as it was written.
+    pub(super) fn is_open(&self) -> bool {
+        self.as_slice().last().is_some_and(|last| !last.is_bottom())
+    }
+
     /// Bits of the label fields of an announcement: one label even for an empty stack.
     #[inline]
     pub(super) const fn bits(&self) -> u16 {
@@ -245,10 +251,7 @@ impl fmt::Display for LabelStack {
         for (at, label) in self.iter().enumerate() {
             write!(f, "{}{label}", if at == 0 { "" } else { "," })?;
         }
-        match self.as_slice().last() {
-            Some(last) if !last.is_bottom() => f.write_str("/s=0"),
-            _ => Ok(()),
-        }
+        f.write_str(if self.is_open() { "/s=0" } else { "" })
     }
 }
 

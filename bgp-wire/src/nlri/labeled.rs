@@ -36,11 +36,14 @@ const _: () = assert!(size_of::<Labeled<V4Prefix>>() == 40);
 const _: () = assert!(size_of::<Labeled<V6Prefix>>() == 48);
 
 impl<P: NlriPrefix> Labeled<P> {
-    /// A labelled prefix; `None` if labels and prefix are more than 255 bits. With an empty stack it
-    /// is announced with implicit null.
+    /// A labelled prefix; `None` if labels and prefix are more than 255 bits, or if a lone label
+    /// without bottom bit would be taken for the first of several. With an empty stack it is announced
+    /// with implicit null.
     pub fn new(labels: LabelStack, prefix: P) -> Option<Self> {
         let bits = labels.bits().saturating_add(u16::from(prefix.len()));
-        u8::try_from(bits).ok().map(|_| Self { prefix, labels })
+        u8::try_from(bits).ok()?;
+        let route = Self { prefix, labels };
+        (!labels.is_open() || super::reads_back(&route)).then_some(route)
     }
 
     /// What names the route in a table: the prefix alone.
@@ -160,6 +163,14 @@ mod tests {
         let deep = Labeled::new(ten, "10.2.0.0/15".parse::<V4Prefix>().unwrap()).unwrap();
         assert_eq!(Labeled::take(&put(&deep)), Some((deep, &[][..])));
         assert_eq!(Labeled::new(ten, "10.2.0.0/16".parse::<V4Prefix>().unwrap()), None);
+    }
+
+    #[test]
+    fn a_stack_that_would_not_read_back() {
+        // The prefix's third octet is odd: with the label before it, a stack of two.
+        assert!("192.0.2.0/24 label 100/s=0".parse::<Labeled<V4Prefix>>().is_ok());
+        assert!("192.0.3.0/24 label 100/s=0".parse::<Labeled<V4Prefix>>().is_err());
+        assert!("192.0.3.0/23 label 100/s=0".parse::<Labeled<V4Prefix>>().is_ok());
     }
 
     #[test]

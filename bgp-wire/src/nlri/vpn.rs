@@ -43,10 +43,13 @@ const _: () = assert!(size_of::<Vpn<V4Prefix>>() == 48);
 const _: () = assert!(size_of::<Vpn<V6Prefix>>() == 56);
 
 impl<P: NlriPrefix> Vpn<P> {
-    /// A VPN route; `None` if labels, distinguisher and prefix are more than 255 bits. With an empty
-    /// stack it is announced with implicit null.
+    /// A VPN route; `None` if labels, distinguisher and prefix are more than 255 bits, or if a lone
+    /// label without bottom bit would be taken for the first of several. With an empty stack it is
+    /// announced with implicit null.
     pub fn new(labels: LabelStack, rd: RouteDistinguisher, prefix: P) -> Option<Self> {
-        u8::try_from(total(&labels, prefix.len())).ok().map(|_| Self { rd, prefix, labels })
+        u8::try_from(total(&labels, prefix.len())).ok()?;
+        let route = Self { rd, prefix, labels };
+        (!labels.is_open() || super::reads_back(&route)).then_some(route)
     }
 
     /// What names the route in a table: the distinguisher and the prefix.
@@ -141,22 +144,27 @@ impl<P: NlriPrefix> Nlri for Vpn<P> {
 
     #[inline]
     fn scan(field: &[u8]) -> Result<usize, usize> {
-        let mut rest = field;
-        let mut count = 0usize;
-        while let Some((&[bits, _, _, low], _)) = rest.split_first_chunk::<4>() {
-            let len = bits.wrapping_sub(24).wrapping_sub(RD_BITS);
-            // One label and a possible length, which is nearly always so; else the long way.
-            let tail = if low & 1 == 1 && len <= P::MAX_BITS {
-                rest.get(usize::from(bits).div_ceil(8).saturating_add(1)..)
-            } else {
-                Self::take(rest).map(|(_, tail)| tail)
-            };
-            let Some(tail) = tail else { break };
-            rest = tail;
-            count = count.saturating_add(1);
-        }
-        if rest.is_empty() { Ok(count) } else { Err(field.len().saturating_sub(rest.len())) }
+        super::scan(field, |rest| {
+            // One label, which is nearly always so: the length says all.
+            match rest {
+                [bits, _, _, low, ..] if low & 1 == 1 => skip_one_label::<P>(*bits, rest),
+                _ => Self::take(rest).map(|(_, tail)| ((), tail)),
+            }
+        })
     }
+
+    #[inline]
+    fn scan_withdrawn(field: &[u8]) -> Result<usize, usize> {
+        super::scan(field, |rest| skip_one_label::<P>(*rest.first()?, rest))
+    }
+}
+
+/// Steps over a route with one label field.
+#[inline]
+fn skip_one_label<P: NlriPrefix>(bits: u8, route: &[u8]) -> Option<((), &[u8])> {
+    let len = bits.checked_sub(24)?.checked_sub(RD_BITS)?;
+    let octets = usize::from(bits).div_ceil(8).saturating_add(1);
+    if len <= P::MAX_BITS { Some(((), route.get(octets..)?)) } else { None }
 }
 
 impl<P: NlriPrefix> fmt::Display for Vpn<P> {

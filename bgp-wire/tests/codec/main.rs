@@ -2,9 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod arb;
+mod arb_nlri;
 mod cve;
 mod findings;
 mod mutations;
+mod nlri;
 mod pack;
 mod rfc7606;
 mod roundtrip;
