@@ -43,6 +43,7 @@ as_text!(
     crate::Prefix,
     crate::Community,
     crate::ExtCommunity,
+    crate::Ipv6ExtCommunity,
     crate::LargeCommunity,
     crate::RouteDistinguisher,
     crate::LabelStack,

@@ -1,11 +1,11 @@
-//! Communities: standard, extended, large.
+//! Communities: standard and large.
 //!
 //! What for: typed values with the text people write in policies and read in `show`.
-//! Where: the values inside COMMUNITIES, EXTENDED_COMMUNITIES and LARGE_COMMUNITY.
+//! Where: the values inside COMMUNITIES and LARGE_COMMUNITY; extended ones have a module of their own,
+//! [`ext_community`](super::ext_community).
 //! How: each type is the number on the wire; `Display` and `FromStr` are inverse to each other.
 //! Invariants: none; every bit pattern is a community.
-//! References: RFC 1997, RFC 3765, RFC 4360, RFC 5668, RFC 7153, RFC 7999, RFC 8092, RFC 8326,
-//! RFC 9494.
+//! References: RFC 1997, RFC 3765, RFC 7999, RFC 8092, RFC 8326, RFC 9494.
 #![cfg_attr(
     not(test),
     deny(
@@ -15,9 +15,9 @@
     )
 )]
 
-use std::{fmt, net::Ipv4Addr, str::FromStr};
+use std::{fmt, str::FromStr};
 
-use super::{AttrType, find};
+use super::{AttrType, find, text::number};
 use crate::error::ParseError;
 
 /// A standard community (RFC 1997), shown as `65001:100` or by its well-known name.
@@ -102,14 +102,6 @@ impl FromStr for Community {
     }
 }
 
-/// A number without sign.
-fn number<T: FromStr>(s: &str, bad: ParseError) -> Result<T, ParseError> {
-    if !s.starts_with(|c: char| c.is_ascii_digit()) {
-        return Err(bad);
-    }
-    s.parse().map_err(|_| bad)
-}
-
 /// A large community (RFC 8092), shown as `65001:1:2`.
 #[derive(Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Hash, Debug)]
 pub struct LargeCommunity(pub u32, pub u32, pub u32);
@@ -158,100 +150,6 @@ impl FromStr for LargeCommunity {
     }
 }
 
-/// An extended community (RFC 4360): `rt:65001:100`, `soo:192.0.2.1:1`, else `0x` and 16 digits.
-#[derive(Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Hash, Debug)]
-pub struct ExtCommunity(pub [u8; 8]);
-
-impl ExtCommunity {
-    /// The extended communities of a canonical attribute set.
-    pub fn of(canonical: &[u8]) -> impl Iterator<Item = Self> + Clone + '_ {
-        let value = find(canonical, AttrType::EXT_COMMUNITIES).unwrap_or_default();
-        value.as_chunks().0.iter().map(|c| Self(*c))
-    }
-
-    /// Whether it goes beyond the neighbouring AS (RFC 4360 section 2: the T bit is 0).
-    pub const fn is_transitive(self) -> bool {
-        let [kind, ..] = self.0;
-        kind & 0x40 == 0
-    }
-
-    /// Route target with a two-octet AS (`rt:65001:100`).
-    pub const fn route_target(asn: u16, number: u32) -> Self {
-        let ([a, b], [c, d, e, f]) = (asn.to_be_bytes(), number.to_be_bytes());
-        Self([0x00, 0x02, a, b, c, d, e, f])
-    }
-}
-
-impl fmt::Display for ExtCommunity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [kind, subtype, a, b, c, d, e, g] = self.0;
-        let name = match subtype {
-            2 => "rt",
-            3 => "soo",
-            _ => "",
-        };
-        if !name.is_empty() {
-            let low = u16::from_be_bytes([e, g]);
-            match kind {
-                0x00 => {
-                    let number = u32::from_be_bytes([c, d, e, g]);
-                    return write!(f, "{name}:{}:{number}", u16::from_be_bytes([a, b]));
-                }
-                0x01 => return write!(f, "{name}:{}:{low}", Ipv4Addr::new(a, b, c, d)),
-                0x02 => {
-                    // The trailing L tells a small four-octet AS from a two-octet one.
-                    return write!(f, "{name}:{}L:{low}", u32::from_be_bytes([a, b, c, d]));
-                }
-                _ => {}
-            }
-        }
-        write!(f, "0x{:016x}", u64::from_be_bytes(self.0))
-    }
-}
-
-impl FromStr for ExtCommunity {
-    type Err = ParseError;
-
-    /// `rt:65001:100`, `rt:4200000000:1` (or `rt:70000L:1`), `rt:192.0.2.1:1`, the same with `soo`,
-    /// or `0x0002fde900000064`.
-    fn from_str(s: &str) -> Result<Self, ParseError> {
-        let bad =
-            ParseError::new("an extended community such as rt:65001:100 or 0x0002fde900000064");
-        if let Some(hex) = s.strip_prefix("0x") {
-            if hex.len() != 16 || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
-                return Err(bad);
-            }
-            return u64::from_str_radix(hex, 16).map(|n| Self(n.to_be_bytes())).map_err(|_| bad);
-        }
-        let mut parts = s.split(':');
-        let (Some(name), Some(admin), Some(local), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Err(bad);
-        };
-        let subtype = match name.to_ascii_lowercase().as_str() {
-            "rt" | "target" => 2,
-            "soo" | "origin" => 3,
-            _ => return Err(bad),
-        };
-        let (kind, [a, b, c, d]) = if admin.contains('.') {
-            (0x01, admin.parse::<Ipv4Addr>().map_err(|_| bad)?.octets())
-        } else if let Some(admin) = admin.strip_suffix('L') {
-            (0x02, number::<u32>(admin, bad)?.to_be_bytes())
-        } else {
-            let asn: u32 = number(admin, bad)?;
-            if let Ok(short) = u16::try_from(asn) {
-                let ([a, b], [c, d, e, f]) =
-                    (short.to_be_bytes(), number::<u32>(local, bad)?.to_be_bytes());
-                return Ok(Self([0x00, subtype, a, b, c, d, e, f]));
-            }
-            (0x02, asn.to_be_bytes())
-        };
-        let [e, f] = number::<u16>(local, bad)?.to_be_bytes();
-        Ok(Self([kind, subtype, a, b, c, d, e, f]))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -277,26 +175,6 @@ mod tests {
         assert_eq!(LargeCommunity::from_bytes(c.to_bytes()), c);
         for bad in ["1:2", "1:2:3:4", "1::3", "4294967296:1:1"] {
             assert!(bad.parse::<LargeCommunity>().is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn extended() {
-        for (text, bytes) in [
-            ("rt:65001:100", [0, 2, 0xfd, 0xe9, 0, 0, 0, 100]),
-            ("soo:192.0.2.1:7", [1, 3, 192, 0, 2, 1, 0, 7]),
-            ("rt:4200000000L:7", [2, 2, 0xfa, 0x56, 0xea, 0, 0, 7]),
-            ("rt:100L:7", [2, 2, 0, 0, 0, 100, 0, 7]),
-            ("0x030c000000000008", [3, 12, 0, 0, 0, 0, 0, 8]),
-        ] {
-            assert_eq!(text.parse(), Ok(ExtCommunity(bytes)));
-            assert_eq!(ExtCommunity(bytes).to_string(), text);
-        }
-        assert_eq!("rt:4200000000:7".parse::<ExtCommunity>().unwrap().0[0], 2);
-        assert_eq!(ExtCommunity::route_target(65001, 100), "rt:65001:100".parse().unwrap());
-        assert!(!ExtCommunity([0x40, 0, 0, 0, 0, 0, 0, 0]).is_transitive());
-        for bad in ["rt:1", "xx:1:1", "rt:70000:65536", "0x12", "rt:1.2.3:1", "rt:1:1:1"] {
-            assert!(bad.parse::<ExtCommunity>().is_err(), "{bad}");
         }
     }
 }
