@@ -40,10 +40,10 @@ use std::{fmt, net::Ipv4Addr, str::FromStr};
 
 use super::{
     AttrType, find,
-    text::{Mac, hex_array, mac, number},
+    text::{hex_array, number},
     tunnel_encap::TunnelType,
 };
-use crate::error::ParseError;
+use crate::{error::ParseError, nlri::MacAddr};
 
 /// An extended community (RFC 4360), shown as the table in the [module](self) says.
 #[derive(Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Hash, Debug)]
@@ -97,8 +97,8 @@ impl ExtCommunity {
             (0x06, 0x01, _) => {
                 ExtKind::EsiLabel { single_active: a & 1 != 0, field: low & 0x00ff_ffff }
             }
-            (0x06, 0x02, _) => ExtKind::EsImport([a, b, c, d, e, f]),
-            (0x06, 0x03, _) => ExtKind::RouterMac([a, b, c, d, e, f]),
+            (0x06, 0x02, _) => ExtKind::EsImport(MacAddr([a, b, c, d, e, f])),
+            (0x06, 0x03, _) => ExtKind::RouterMac(MacAddr([a, b, c, d, e, f])),
             (0x06, 0x04, _) => ExtKind::Layer2 { flags: asn, mtu: u16::from_be_bytes([c, d]) },
             (0x80, 0x06, _) => ExtKind::TrafficRate { asn, octets: f32::from_bits(low) },
             (0x80, 0x0c, _) => ExtKind::TrafficRatePackets { asn, packets: f32::from_bits(low) },
@@ -242,9 +242,9 @@ pub enum ExtKind {
         field: u32,
     },
     /// ES-import route target (RFC 7432 section 7.6).
-    EsImport([u8; 6]),
+    EsImport(MacAddr),
     /// The router's MAC address (RFC 9135 section 8.1).
-    RouterMac([u8; 6]),
+    RouterMac(MacAddr),
     /// Flags and MTU of a layer 2 service (RFC 8214 section 3.1).
     Layer2 {
         /// Bit 0 backup, bit 1 primary, bit 2 control word.
@@ -320,8 +320,8 @@ impl ExtKind {
             Self::EsiLabel { single_active, field } => {
                 of(0x06, 0x01, pair(u16::from(single_active) << 8, field & 0x00ff_ffff))
             }
-            Self::EsImport(mac) => of(0x06, 0x02, mac),
-            Self::RouterMac(mac) => of(0x06, 0x03, mac),
+            Self::EsImport(mac) => of(0x06, 0x02, mac.0),
+            Self::RouterMac(mac) => of(0x06, 0x03, mac.0),
             Self::Layer2 { flags, mtu } => of(0x06, 0x04, pair(flags, u32::from(mtu) << 16)),
             Self::TrafficRate { asn, octets } => of(0x80, 0x06, pair(asn, octets.to_bits())),
             Self::TrafficRatePackets { asn, packets } => {

@@ -106,31 +106,6 @@ pub(super) fn hex(s: &str, bad: ParseError) -> Result<Vec<u8>, ParseError> {
     super::hex::parse(s).ok_or(bad)
 }
 
-/// Six octets in hexadecimal with colons between them.
-pub(super) fn mac(s: &str, bad: ParseError) -> Result<[u8; 6], ParseError> {
-    let mut out = [0; 6];
-    let mut parts = s.split(':');
-    for octet in &mut out {
-        let part = parts.next().filter(|p| p.len() == 2).ok_or(bad)?;
-        if !part.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return Err(bad);
-        }
-        *octet = u8::from_str_radix(part, 16).map_err(|_| bad)?;
-    }
-    if parts.next().is_some() { Err(bad) } else { Ok(out) }
-}
-
-/// Six octets shown as `00:00:5e:00:53:01`.
-#[derive(Copy, Clone, Debug)]
-pub(super) struct Mac(pub(super) [u8; 6]);
-
-impl fmt::Display for Mac {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, g] = self.0;
-        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
-    }
-}
-
 /// Writes a list with a separator between its elements.
 pub(super) fn join<T: fmt::Display>(
     f: &mut fmt::Formatter<'_>,
@@ -169,12 +144,5 @@ mod tests {
     fn octets() {
         assert_eq!(hex_array("0x00fF", BAD), Ok([0, 255]));
         assert_eq!(hex_array::<2>("0x00", BAD), Err(BAD));
-        assert_eq!(mac("00:00:5e:00:53:01", BAD), Ok([0, 0, 0x5e, 0, 0x53, 1]));
-        assert_eq!(Mac([0, 0, 0x5e, 0, 0x53, 1]).to_string(), "00:00:5e:00:53:01");
-        for bad in
-            ["", "0:0:0:0:0:0", "00:00:5e:00:53", "00:00:5e:00:53:01:02", "+1:00:5e:00:53:01"]
-        {
-            assert!(mac(bad, BAD).is_err(), "{bad}");
-        }
     }
 }

@@ -25,10 +25,10 @@ use std::{
 use super::{
     hex::Hex,
     prefix_sid::{self, PrefixSid},
-    text::{Body, Mac, items, join, number},
+    text::{Body, items, join, number},
     tlv::{Tlvs, put_tunnel, take_sub_tunnel, take_tunnel, walk},
 };
-use crate::error::ParseError;
+use crate::{error::ParseError, nlri::MacAddr};
 
 mod parse;
 
@@ -283,7 +283,7 @@ pub enum Encapsulation<'a> {
         /// VNI or VSID.
         vni: Option<u32>,
         /// MAC address.
-        mac: Option<[u8; 6]>,
+        mac: Option<MacAddr>,
     },
     /// VXLAN GPE: version and VNI, where it is given.
     Gpe {
@@ -308,7 +308,7 @@ impl fmt::Display for Encapsulation<'_> {
         match self {
             Self::Virtual { vni, mac } => {
                 let vni = vni.map(|vni| format!("vni={vni}"));
-                let mac = mac.map(|mac| format!("mac={}", Mac(mac)));
+                let mac = mac.map(|mac| format!("mac={mac}"));
                 join(f, " ", [vni, mac].into_iter().flatten())
             }
             Self::Gpe { version, vni } => {
@@ -336,7 +336,7 @@ impl<'a> Encapsulation<'a> {
                 let &[d, e, f, g, h, i, _, _] = tail else { return None };
                 Some(Self::Virtual {
                     vni: (flags & VNI_VALID != 0).then(|| u32::from_be_bytes([0, a, b, c])),
-                    mac: (flags & MAC_VALID != 0).then_some([d, e, f, g, h, i]),
+                    mac: (flags & MAC_VALID != 0).then_some(MacAddr([d, e, f, g, h, i])),
                 })
             }
             (TunnelType::VXLAN_GPE, &[flags, _, _, _, a, b, c, _]) => Some(Self::Gpe {
@@ -361,7 +361,7 @@ impl<'a> Encapsulation<'a> {
                 out.push(flag(vni.is_some(), VNI_VALID) | flag(mac.is_some(), MAC_VALID));
                 let [_, low @ ..] = vni.unwrap_or(0).to_be_bytes();
                 out.extend_from_slice(&low);
-                out.extend_from_slice(&mac.unwrap_or_default());
+                out.extend_from_slice(&mac.unwrap_or_default().0);
                 out.extend_from_slice(&[0, 0]);
             }
             Self::Gpe { version, vni } => {

@@ -15,7 +15,7 @@
     )
 )]
 
-use super::{BAD, ExtCommunity, ExtKind, FromStr, Mac, ParseError, fmt, hex_array, mac, number};
+use super::{BAD, ExtCommunity, ExtKind, FromStr, ParseError, fmt, hex_array, number};
 
 impl fmt::Display for ExtCommunity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -50,8 +50,8 @@ impl fmt::Display for ExtCommunity {
                     _ => write!(f, "{field:#08x}"),
                 }
             }
-            ExtKind::EsImport(mac) => write!(f, "es-import:{}", Mac(mac)),
-            ExtKind::RouterMac(mac) => write!(f, "router-mac:{}", Mac(mac)),
+            ExtKind::EsImport(mac) => write!(f, "es-import:{mac}"),
+            ExtKind::RouterMac(mac) => write!(f, "router-mac:{mac}"),
             ExtKind::Layer2 { flags, mtu } => write!(f, "l2-attr:{flags:#06x}:{mtu}"),
             ExtKind::TrafficRate { asn: 0, octets } => write!(f, "rate:{octets}"),
             ExtKind::TrafficRate { asn, octets } => write!(f, "rate:{asn}:{octets}"),
@@ -156,8 +156,8 @@ fn parse_kind(name: &str, rest: &str) -> Result<ExtKind, ParseError> {
             };
             ExtKind::EsiLabel { single_active, field }
         }
-        "es-import" => ExtKind::EsImport(mac(rest, BAD)?),
-        "router-mac" => ExtKind::RouterMac(mac(rest, BAD)?),
+        "es-import" => ExtKind::EsImport(rest.parse()?),
+        "router-mac" => ExtKind::RouterMac(rest.parse()?),
         "l2-attr" => {
             let (flags, mtu) = rest.split_once(':').ok_or(BAD)?;
             let flags = u16::from_be_bytes(hex_array(flags, BAD)?);

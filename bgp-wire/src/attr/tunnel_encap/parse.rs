@@ -19,10 +19,11 @@ use std::{fmt, net::IpAddr, str::FromStr};
 use super::{BAD, Encapsulation, PrefixSid, TunnelType, kind};
 use crate::{
     attr::{
-        text::{Body, hex, hex_array, items, mac, number},
+        text::{Body, hex, hex_array, items, number},
         tlv::put_sub_tunnel,
     },
     error::ParseError,
+    nlri::MacAddr,
 };
 
 pub(super) fn sub_tlvs(
@@ -121,7 +122,7 @@ fn encapsulation_value(
         let value = body.value(BAD)?;
         match name {
             "vni" => vni = Some(number::<u32>(value, BAD)?),
-            "mac" => mac_address = Some(mac(value, BAD)?),
+            "mac" => mac_address = Some(value.parse::<MacAddr>()?),
             "version" => version = number::<u8>(value, BAD)?,
             "key" => key = Some(number::<u32>(value, BAD)?),
             "session" => session = Some(number::<u32>(value, BAD)?),

@@ -32,7 +32,7 @@ fn every_sub_tlv() {
     let tunnel = TunnelEncap::new(&value).tunnels().next().unwrap();
     assert_eq!(tunnel.kind, TunnelType::VXLAN);
     assert_eq!(tunnel.endpoint(), Some(Endpoint::Address(Ipv4Addr::new(192, 0, 2, 1).into())));
-    let mac = Some([0, 0, 0x5e, 0, 0x53, 1]);
+    let mac = Some(MacAddr([0, 0, 0x5e, 0, 0x53, 1]));
     assert_eq!(tunnel.encapsulation(), Some(Encapsulation::Virtual { vni: Some(100), mac }));
 }
 
