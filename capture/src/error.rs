@@ -89,6 +89,17 @@ pub enum Error {
         /// The format it is read as.
         format: Format,
     },
+    /// Packets of a link layer that is not read.
+    #[error(
+        "octet {at}: packets of link type {link} are not read and are skipped; capture on an Ethernet, \
+         IP, PPP or loopback interface"
+    )]
+    LinkLayer {
+        /// Where the interface is described.
+        at: u64,
+        /// The LINKTYPE number.
+        link: u32,
+    },
     /// A record whose inside does not fit its type; the records after it are read.
     #[error("octet {at}: {what}: {problem}; this record is skipped")]
     Malformed {
@@ -117,6 +128,6 @@ impl Error {
     /// Whether reading goes on after it. After any other error the reader is at its end.
     #[must_use]
     pub const fn is_recoverable(&self) -> bool {
-        matches!(self, Self::Malformed { .. })
+        matches!(self, Self::Malformed { .. } | Self::LinkLayer { .. })
     }
 }

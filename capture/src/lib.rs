@@ -12,12 +12,13 @@
 //! ```
 //! use capture::{Format, Input, Record, open};
 //!
-//! let mut reader = open(Input::bytes(bgp_wire::KEEPALIVE.into()), Format::Auto)?;
+//! let text = "ffffffff ffffffff ffffffff ffffffff 0013 04  # a KEEPALIVE";
+//! let mut reader = open(Input::bytes(text.into()), Format::Auto)?;
 //! while let Some(record) = reader.next()? {
 //!     let Record::Message(message) = record else { continue };
 //!     assert_eq!(message.bytes.len(), 19);
 //! }
-//! assert_eq!(reader.format(), Format::Raw);
+//! assert_eq!(reader.format(), Format::Hex);
 //! # Ok::<(), capture::Error>(())
 //! ```
 //!
@@ -28,9 +29,11 @@ mod bmp;
 mod error;
 mod format;
 mod framing;
+mod hex;
 mod item;
 mod mrt;
 mod octets;
+mod packet;
 mod raw;
 mod reader;
 mod record;

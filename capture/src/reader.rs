@@ -15,7 +15,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::bmp::BmpFile;
 use crate::error::Error;
 use crate::format::{Format, LOOK, detect};
+use crate::hex::Hex;
 use crate::mrt::Mrt;
+use crate::packet::Packets;
 use crate::raw::Raw;
 use crate::record::Record;
 use crate::source::Source;
@@ -120,11 +122,10 @@ pub fn open(input: Input, options: impl Into<Options>) -> Result<Reader, Error> 
         forced => forced,
     };
     let body = match format {
+        Format::Pcap | Format::Pcapng => Body::Packets(Box::new(Packets::new(format, &options))),
         Format::Mrt => Body::Mrt(Box::default()),
         Format::Bmp => Body::Bmp(Box::default()),
-        Format::Pcap | Format::Pcapng | Format::Hex => {
-            return Err(Error::Unsupported { what: "this format", fix: "write raw octets" });
-        }
+        Format::Hex => Body::Hex(Box::default()),
         Format::Raw | Format::Auto => Body::Raw(Raw::default()),
     };
     Ok(Reader { source, body, format, read, total: input.total, ended: false })
@@ -132,8 +133,10 @@ pub fn open(input: Input, options: impl Into<Options>) -> Result<Reader, Error> 
 
 #[derive(Debug)]
 enum Body {
+    Packets(Box<Packets>),
     Mrt(Box<Mrt>),
     Bmp(Box<BmpFile>),
+    Hex(Box<Hex>),
     Raw(Raw),
 }
 
@@ -161,8 +164,10 @@ impl Reader {
         }
         let source = &mut self.source;
         let found = match &mut self.body {
+            Body::Packets(p) => p.step(source),
             Body::Mrt(m) => m.step(source),
             Body::Bmp(b) => b.step(source),
+            Body::Hex(h) => h.step(source),
             Body::Raw(r) => r.step(source),
         };
         let item = match found {
@@ -178,7 +183,9 @@ impl Reader {
             }
         };
         Ok(Some(match &self.body {
+            Body::Packets(p) => item.attach(p.chunk()),
             Body::Mrt(m) => m.attach(item, self.source.bytes()),
+            Body::Hex(h) => item.attach(h.chunk()),
             Body::Bmp(_) | Body::Raw(_) => item.attach(self.source.bytes()),
         }))
     }
