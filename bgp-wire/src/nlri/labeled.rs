@@ -18,7 +18,7 @@
 
 use std::{fmt, str::FromStr};
 
-use super::{Nlri, label::LabelStack};
+use super::{Label, Nlri, label::LabelStack};
 use crate::{
     error::ParseError,
     family::Family,
@@ -61,6 +61,27 @@ impl<P: NlriPrefix> Labeled<P> {
         &self.labels
     }
 
+    /// Reads a route with one label, which is nearly always so: its parts, so that a column is filled
+    /// without a copy of the whole.
+    #[inline]
+    fn take_lone(bytes: &[u8]) -> Option<(Label, P, &[u8])> {
+        let (&[bits, l, m, n], rest) = bytes.split_first_chunk::<4>()?;
+        let label = Label::from_bytes([l, m, n]);
+        let len = bits.checked_sub(24)?;
+        let (prefix, rest) =
+            if label.is_bottom() { P::take_addr(len, rest)? } else { return None };
+        Some((label, prefix, rest))
+    }
+
+    /// Reads a route with any labels.
+    #[cold]
+    fn take_deep(bytes: &[u8]) -> Option<(Self, &[u8])> {
+        let (&bits, rest) = bytes.split_first()?;
+        let (labels, len, rest) = LabelStack::take(bits, 0, rest)?;
+        let (prefix, rest) = P::take_addr(len, rest)?;
+        Some((Self { prefix, labels }, rest))
+    }
+
     /// Bits of an announcement, as the length octet counts.
     fn bits(&self) -> u8 {
         let bits = self.labels.bits().saturating_add(u16::from(self.prefix.len()));
@@ -87,17 +108,33 @@ impl<P: NlriPrefix> Nlri for Labeled<P> {
 
     #[inline]
     fn take(bytes: &[u8]) -> Option<(Self, &[u8])> {
-        let (&bits, rest) = bytes.split_first()?;
-        let (labels, len, rest) = LabelStack::take(bits, 0, rest)?;
-        let (prefix, rest) = P::take_addr(len, rest)?;
-        Some((Self { prefix, labels }, rest))
+        match Self::take_lone(bytes) {
+            Some((label, prefix, rest)) => {
+                Some((Self { prefix, labels: LabelStack::single(label) }, rest))
+            }
+            None => Self::take_deep(bytes),
+        }
+    }
+
+    #[inline]
+    fn read_all(field: &[u8], out: &mut Vec<Self>) {
+        let mut rest = field;
+        loop {
+            while let Some((label, prefix, tail)) = Self::take_lone(rest) {
+                out.push(Self { prefix, labels: LabelStack::single(label) });
+                rest = tail;
+            }
+            let Some((route, tail)) = Self::take_deep(rest) else { return };
+            out.push(route);
+            rest = tail;
+        }
     }
 
     #[inline]
     fn put_withdrawn(&self, out: &mut Vec<u8>) {
         // Any prefix and one label are at most 152 bits.
         out.push(self.prefix.len().saturating_add(24));
-        out.extend_from_slice(&super::Label::WITHDRAWN.to_bytes());
+        out.extend_from_slice(&Label::WITHDRAWN.to_bytes());
         self.prefix.put_addr(out);
     }
 
@@ -137,7 +174,6 @@ impl<P: NlriPrefix + FromStr<Err = ParseError>> FromStr for Labeled<P> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nlri::Label;
 
     fn put<N: Nlri>(route: &N) -> Vec<u8> {
         let mut out = Vec::new();

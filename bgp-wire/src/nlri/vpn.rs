@@ -79,6 +79,26 @@ impl<P: NlriPrefix> Vpn<P> {
             .expect("new and take allow at most 255 bits")
     }
 
+    /// Reads a route with one label, which is nearly always so: its parts, so that a column is filled
+    /// without a copy of the whole.
+    #[inline]
+    fn take_lone(bytes: &[u8]) -> Option<(Label, RouteDistinguisher, P, &[u8])> {
+        let (&[bits, l, m, n, a, b, c, d, e, f, g, h], rest) = bytes.split_first_chunk::<12>()?;
+        let label = Label::from_bytes([l, m, n]);
+        let len = bits.checked_sub(24)?.checked_sub(RD_BITS)?;
+        let (prefix, rest) =
+            if label.is_bottom() { P::take_addr(len, rest)? } else { return None };
+        Some((label, RouteDistinguisher([a, b, c, d, e, f, g, h]), prefix, rest))
+    }
+
+    /// Reads a route with any labels.
+    #[cold]
+    fn take_deep(bytes: &[u8]) -> Option<(Self, &[u8])> {
+        let (&bits, rest) = bytes.split_first()?;
+        let (labels, left, rest) = LabelStack::take(bits, RD_BITS, rest)?;
+        Self::take_behind(labels, left, rest)
+    }
+
     #[inline]
     fn take_behind(labels: LabelStack, left: u8, rest: &[u8]) -> Option<(Self, &[u8])> {
         let (&rd, rest) = rest.split_first_chunk::<8>()?;
@@ -124,9 +144,26 @@ impl<P: NlriPrefix> Nlri for Vpn<P> {
 
     #[inline]
     fn take(bytes: &[u8]) -> Option<(Self, &[u8])> {
-        let (&bits, rest) = bytes.split_first()?;
-        let (labels, left, rest) = LabelStack::take(bits, RD_BITS, rest)?;
-        Self::take_behind(labels, left, rest)
+        match Self::take_lone(bytes) {
+            Some((label, rd, prefix, rest)) => {
+                Some((Self { rd, prefix, labels: LabelStack::single(label) }, rest))
+            }
+            None => Self::take_deep(bytes),
+        }
+    }
+
+    #[inline]
+    fn read_all(field: &[u8], out: &mut Vec<Self>) {
+        let mut rest = field;
+        loop {
+            while let Some((label, rd, prefix, tail)) = Self::take_lone(rest) {
+                out.push(Self { rd, prefix, labels: LabelStack::single(label) });
+                rest = tail;
+            }
+            let Some((route, tail)) = Self::take_deep(rest) else { return };
+            out.push(route);
+            rest = tail;
+        }
     }
 
     #[inline]

@@ -7,6 +7,7 @@ mod cve;
 mod findings;
 mod mutations;
 mod nlri;
+mod nlri_vectors;
 mod pack;
 mod rfc7606;
 mod roundtrip;
