@@ -19,7 +19,8 @@
 //! ends the session; `UpdateView::attrs` what costs routes or attributes ([`attr::table`] has a row
 //! for each attribute). Semantics (is this the right AS, is there a loop, does the next hop resolve)
 //! belong to the callers. Every [`DecodeError`] carries the octet offset of the fault and makes the
-//! exact NOTIFICATION.
+//! exact NOTIFICATION. For people, [`findings`] lists all there is to say about a message, each with
+//! its octet, verdict and section.
 //!
 //! Invariants: no input panics, allocates without bound or makes a loop longer than itself; unknown
 //! capabilities and unknown transitive attributes survive octet for octet; canonical attribute bytes
@@ -60,8 +61,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! References: RFC 4271, 1997, 2545, 2918, 4360, 4456, 4724, 4760, 5492, 6286, 6608, 6793, 7313, 7606,
-//! 7607, 7911, 8092, 8538, 8654, 8950, 9003, 9072, 9234, 9384, 9494, 9687.
+//! References: RFC 4271, 1997, 2545, 2918, 4360, 4456, 4724, 4760, 5065, 5492, 5701, 6286, 6514,
+//! 6608, 6793, 7311, 7313, 7606, 7607, 7911, 8092, 8538, 8654, 8669, 8950, 9003, 9012, 9072, 9234,
+//! 9252, 9384, 9494, 9552, 9687.
 #![forbid(unsafe_code)]
 
 pub mod asn;
@@ -109,6 +111,7 @@ pub use open::Open;
 pub use prefix::{NlriPrefix, Prefix, V4Prefix, V6Prefix};
 pub use route_refresh::RouteRefresh;
 pub use update::{
-    AttrOutcome, AttrScratch, EncodeContext, MpFault, MpReach, MpUnreach, NlriIter, PackStats,
-    UpdateContext, UpdateView, end_of_rib, pack_announce, pack_withdraw,
+    AttrOutcome, AttrScratch, EncodeContext, Finding, FindingKind, MpFault, MpReach, MpUnreach,
+    NlriIter, PackStats, UpdateContext, UpdateView, Verdict, end_of_rib, findings,
+    message_findings, pack_announce, pack_withdraw,
 };

@@ -2,12 +2,13 @@
 //!
 //! What for: turning the attribute section of a message into the interning key.
 //! Where: behind [`UpdateView::attrs`](super::UpdateView::attrs).
-//! How: each attribute is judged by its row of the table and becomes an entry (keep as it is, keep
-//! with another header, take from the side buffer) or nothing. Entries that stand in the input as
-//! the canonical form wants them and next to each other are one range: a message from a tidy peer
-//! is borrowed, or copied once when NEXT_HOP stands in the middle.
-//! Invariants: canonicalising canonical bytes (on a four-octet internal session) gives the same
-//! bytes; no attribute of the input decides how much work another one makes.
+//! How: each attribute is judged by its row of the table (in `judge`) and becomes an entry (keep as
+//! it is, keep with another header, take from the side buffer) or nothing. Entries that stand in
+//! the input as the canonical form wants them and next to each other are one range: a message from
+//! a tidy peer is borrowed, or copied once when NEXT_HOP stands in the middle.
+//! Invariants: canonicalising canonical bytes (on a four-octet internal session of a confederation
+//! that has AIGP enabled) gives the same bytes; no attribute of the input decides how much work
+//! another one makes.
 //! References: RFC 4271 section 6.3, RFC 7606 sections 3 and 7, RFC 7607, RFC 6793 section 4.2.3,
 //! RFC 8092 section 5.
 #![cfg_attr(

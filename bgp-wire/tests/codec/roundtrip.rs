@@ -30,7 +30,8 @@ pub(crate) fn frames(mut stream: &[u8], max_len: usize) -> Vec<&[u8]> {
 pub(crate) fn canonicalised(attrs: &[u8]) -> Vec<u8> {
     let length = u16::try_from(attrs.len()).unwrap().to_be_bytes();
     let body = [&[0, 0], &length[..], attrs].concat();
-    let ctx = UpdateContext { ebgp: false, ..UpdateContext::default() };
+    let ctx =
+        UpdateContext { ebgp: false, confederation: true, aigp: true, ..UpdateContext::default() };
     let view = UpdateView::parse(&body, &ctx).unwrap();
     match view.attrs(&mut AttrScratch::default()) {
         AttrOutcome::Ok { canonical, discarded: 0, .. } => canonical.to_vec(),
