@@ -127,6 +127,8 @@ impl Family {
     pub const EVPN: Self = Self::new(Afi::L2VPN, Safi::EVPN);
     /// Route target constraint (RFC 4684).
     pub const ROUTE_TARGET: Self = Self::new(Afi::IPV4, Safi::ROUTE_TARGET);
+    /// Route target constraint for layer 2 VPNs (RFC 4684).
+    pub const L2VPN_ROUTE_TARGET: Self = Self::new(Afi::L2VPN, Safi::ROUTE_TARGET);
     /// IPv4 flow specification (RFC 8955).
     pub const IPV4_FLOW_SPEC: Self = Self::new(Afi::IPV4, Safi::FLOW_SPEC);
     /// IPv6 flow specification (RFC 8956).

@@ -64,6 +64,8 @@ impl<'a> MpReach<'a> {
     }
 
     /// The routes; `None` if routes of this family are not of type `N`.
+    ///
+    /// Those of which [`Nlri::is_malformed`] holds are to be treated as withdrawn.
     #[inline]
     pub fn iter<N: Nlri>(&self) -> Option<NlriIter<'a, N>> {
         let iter = || NlriIter::announced(self.nlri, self.add_path);

@@ -69,7 +69,9 @@ pub(super) fn check_family(
         Family::IPV4_VPN => check::<Vpn<V4Prefix>>(bytes, form),
         Family::IPV6_VPN => check::<Vpn<V6Prefix>>(bytes, form),
         Family::EVPN => check::<EvpnRoute>(bytes, form),
-        Family::ROUTE_TARGET => check::<RouteTargetMembership>(bytes, form),
+        Family::ROUTE_TARGET | Family::L2VPN_ROUTE_TARGET => {
+            check::<RouteTargetMembership>(bytes, form)
+        }
         _ => return None,
     })
 }

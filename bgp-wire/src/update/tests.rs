@@ -1,5 +1,7 @@
 //! UPDATE parsing: sections, families, positions, canonical form.
 
+mod families;
+
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::*;

@@ -1,5 +1,7 @@
 //! What the properties are tried on.
 
+pub(crate) mod nlri;
+
 use std::net::Ipv4Addr;
 
 use bgp_wire::{

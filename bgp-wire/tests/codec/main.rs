@@ -4,6 +4,7 @@
 mod arb;
 mod arb_nlri;
 mod cve;
+mod families;
 mod findings;
 mod mutations;
 mod nlri;

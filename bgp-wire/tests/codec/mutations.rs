@@ -1,20 +1,42 @@
 //! No bytes make the codec panic: random bytes, and mutations of valid messages.
 
 use bgp_wire::{
-    AsPath, AttrOutcome, AttrScratch, AttrType, Community, EncodeContext, Family, FamilySet,
-    Framed, HEADER_LEN, MAX_EXTENDED, MAX_MESSAGE, Message, NextHop, NlriIter, NlriPrefix, Summary,
-    UpdateContext, UpdateView, next_frame, pack_announce,
+    Afi, AsPath, AttrOutcome, AttrScratch, AttrType, Community, EncodeContext, Family, FamilySet,
+    Framed, HEADER_LEN, MAX_EXTENDED, MAX_MESSAGE, Message, MpFault, NextHop, Nlri, NlriIter, Safi,
+    Summary, UpdateContext, UpdateView, V4Prefix, V6Prefix, next_frame,
+    nlri::{EvpnRoute, Labeled, RouteTargetMembership, Vpn},
+    pack_announce, pack_withdraw,
 };
 use proptest::{collection::vec, prelude::*, strategy::ValueTree, test_runner::TestRunner};
 
 use crate::{arb, roundtrip::canonicalised};
 
+/// Every family that has a type for its routes, and one that has none.
+const FAMILIES: [Family; 16] = [
+    Family::IPV4_UNICAST,
+    Family::IPV6_UNICAST,
+    Family::IPV4_MULTICAST,
+    Family::IPV6_MULTICAST,
+    Family::IPV4_LABELED,
+    Family::IPV6_LABELED,
+    Family::IPV4_VPN,
+    Family::IPV6_VPN,
+    Family::EVPN,
+    Family::ROUTE_TARGET,
+    Family::L2VPN_ROUTE_TARGET,
+    Family::IPV4_FLOW_SPEC,
+    Family::IPV6_FLOW_SPEC,
+    Family::IPV4_FLOW_SPEC_VPN,
+    Family::IPV6_FLOW_SPEC_VPN,
+    Family::new(Afi::L2VPN, Safi::VPLS),
+];
+
 fn families(all: bool) -> FamilySet {
-    if all { UpdateContext::default().families } else { FamilySet::EMPTY }
+    if all { FAMILIES.into_iter().collect() } else { FamilySet::EMPTY }
 }
 
 fn contexts() -> impl Iterator<Item = UpdateContext> {
-    (0..16).map(|bits: u8| UpdateContext {
+    (0..32).map(|bits: u8| UpdateContext {
         as4: bits & 1 != 0,
         ebgp: bits & 2 != 0,
         confederation: bits & 4 != 0,
@@ -22,20 +44,45 @@ fn contexts() -> impl Iterator<Item = UpdateContext> {
         local_as: bgp_wire::Asn(65001),
         add_path: families(bits & 4 != 0),
         extended_next_hop: families(bits & 8 != 0),
-        families: if bits == 9 {
-            FamilySet::IPV4_UNICAST
-        } else {
-            UpdateContext::default().families
+        families: match bits {
+            9 => FamilySet::IPV4_UNICAST,
+            1 | 13 => UpdateContext::default().families,
+            _ => families(true),
         },
-        ..UpdateContext::default()
+        mp_fault: if bits & 16 != 0 { MpFault::DisableFamily } else { MpFault::Reset },
     })
 }
 
-fn drain<P: NlriPrefix>(iter: NlriIter<'_, P>) {
+fn drain<N: Nlri>(iter: NlriIter<'_, N>) {
     let mut column = Vec::new();
     iter.clone().read_into(&mut column);
     assert_eq!(column.len(), iter.len());
-    assert!(iter.map(|(_, p)| p).eq(column));
+    for route in &column {
+        assert!(!route.to_string().is_empty());
+        let mut octets = Vec::new();
+        route.put(&mut octets);
+        assert_eq!(octets.len(), route.encoded_len());
+        let again = N::take(&octets);
+        assert!(again.is_some_and(|(_, rest)| rest.is_empty()));
+    }
+    assert!(iter.map(|(_, route)| route).eq(column));
+}
+
+/// Reads the routes of both MP attributes as the type of their family.
+fn drain_mp(view: &UpdateView<'_>) {
+    fn both<N: Nlri>(view: &UpdateView<'_>) {
+        let (reach, unreach) = (view.mp_reach(), view.mp_unreach());
+        reach.and_then(|mp| mp.iter::<N>()).into_iter().for_each(drain);
+        unreach.and_then(|mp| mp.iter::<N>()).into_iter().for_each(drain);
+    }
+    both::<V4Prefix>(view);
+    both::<V6Prefix>(view);
+    both::<Labeled<V4Prefix>>(view);
+    both::<Labeled<V6Prefix>>(view);
+    both::<Vpn<V4Prefix>>(view);
+    both::<Vpn<V6Prefix>>(view);
+    both::<EvpnRoute>(view);
+    both::<RouteTargetMembership>(view);
 }
 
 /// Does all there is to do with the body of an UPDATE; returns whether it was accepted.
@@ -59,13 +106,23 @@ fn exercise_update(body: &[u8], scratch: &mut AttrScratch) -> usize {
         if let Some((_, second)) = view.second_reach_v4() {
             drain(second);
         }
-        let has_reach = view.reach_v4().len() + view.reach_v6().len() > 0;
+        drain_mp(&view);
+        if let Some((family, _)) = view.disabled_family() {
+            assert!(ctx.mp_fault == MpFault::DisableFamily && ctx.families.contains(family));
+            assert!(view.mp_reach().is_none_or(|mp| mp.family() != family));
+            assert!(view.mp_unreach().is_none_or(|mp| mp.family() != family));
+        }
+        let mp_reach = view.mp_reach().map_or(0, |mp| mp.len());
+        let has_reach = view.reach_v4().len() + mp_reach > 0;
         assert_eq!(view.has_reach(), has_reach);
         let AttrOutcome::Ok { canonical, .. } = view.attrs(scratch) else { continue };
         if has_reach {
-            let hop =
-                if view.reach_v4().len() > 0 { view.next_hop_v4() } else { view.next_hop_v6() };
-            assert!(hop.unwrap().is_valid());
+            let hop = match view.mp_reach() {
+                Some(mp) if mp_reach > 0 => mp.next_hop(),
+                _ => view.next_hop_v4(),
+            };
+            assert!(hop.is_none_or(|hop| hop.is_valid()));
+            assert!(hop.is_some() || view.mp_reach().is_some());
         }
         let _ = Summary::of(canonical);
         assert!(Community::of(canonical).count() <= canonical.len());
@@ -111,6 +168,27 @@ impl Random {
     }
 }
 
+/// Four messages of a family: announced and withdrawn, with and without path identifiers.
+fn of_family<N: Nlri>(
+    family: Family,
+    route: impl Strategy<Value = N>,
+    runner: &mut TestRunner,
+    out: &mut Vec<Vec<u8>>,
+) {
+    let strategy = (arb::canonical(), vec((any::<u32>(), route), 1..8));
+    for add_path in [false, true] {
+        let ctx = EncodeContext { add_path, ..EncodeContext::default() };
+        let (set, nlri) = strategy.new_tree(runner).unwrap().current();
+        let hop = NextHop::V6("2001:db8::1".parse().unwrap());
+        let mut wire = Vec::new();
+        let stats = pack_announce(family, &set, Some(&hop), &ctx, nlri.clone(), &mut wire);
+        assert_eq!(stats.messages, 1);
+        out.push(std::mem::take(&mut wire));
+        assert_eq!(pack_withdraw(family, &ctx, nlri, &mut wire).messages, 1);
+        out.push(wire);
+    }
+}
+
 /// A sample of every kind of message.
 fn valid_messages() -> Vec<Vec<u8>> {
     let mut runner = TestRunner::deterministic();
@@ -140,6 +218,15 @@ fn valid_messages() -> Vec<Vec<u8>> {
             pack_announce(Family::IPV6_UNICAST, &set, Some(&hop), &ctx, nlri, w);
         });
     }
+    let (v4, v6) = (arb::v4, arb::v6);
+    of_family(Family::IPV4_MULTICAST, v4(), &mut runner, &mut out);
+    of_family(Family::IPV6_MULTICAST, v6(), &mut runner, &mut out);
+    of_family(Family::IPV4_LABELED, arb::nlri::labeled(v4()), &mut runner, &mut out);
+    of_family(Family::IPV6_LABELED, arb::nlri::labeled(v6()), &mut runner, &mut out);
+    of_family(Family::IPV4_VPN, arb::nlri::vpn(v4()), &mut runner, &mut out);
+    of_family(Family::IPV6_VPN, arb::nlri::vpn(v6()), &mut runner, &mut out);
+    of_family(Family::EVPN, arb::nlri::evpn(), &mut runner, &mut out);
+    of_family(Family::ROUTE_TARGET, arb::nlri::route_target(), &mut runner, &mut out);
     out
 }
 
@@ -148,7 +235,7 @@ fn mutations_never_panic() {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut scratch = AttrScratch::default();
     let messages = valid_messages();
-    assert_eq!(messages.len(), 31);
+    assert_eq!(messages.len(), 31 + 4 * 8);
     for message in &messages {
         exercise(message, &mut scratch);
         for _ in 0..150 {
@@ -188,7 +275,7 @@ fn untouched_messages_are_accepted() {
         seen += 1;
         accepted += usize::from(exercise_update(&m[HEADER_LEN..], &mut scratch) > 0);
     }
-    assert_eq!((seen, accepted), (12, 12));
+    assert_eq!((seen, accepted), (12 + 4 * 8, 12 + 4 * 8));
 }
 
 #[test]
@@ -201,7 +288,7 @@ fn every_truncation_of_an_update() {
         .set(AttrType(99), 0xe0, &[1; 300])
         .finish(&mut set);
     let hop = NextHop::V4([192, 0, 2, 1].into());
-    let nlri = [(0, "10.0.0.0/8".parse::<bgp_wire::V4Prefix>().unwrap())];
+    let nlri = [(0, "10.0.0.0/8".parse::<V4Prefix>().unwrap())];
     pack_announce(
         Family::IPV4_UNICAST,
         &set,
