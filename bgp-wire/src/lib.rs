@@ -26,9 +26,10 @@
 //! capabilities and unknown transitive attributes survive octet for octet; canonical attribute bytes
 //! of equal sets are equal.
 //!
-//! Families with NLRI of their own: IPv4 and IPv6 unicast. Others are named ([`Family`]) and
-//! negotiable, and their NLRI is skipped and counted; a new one is an [`Nlri`] type and an
-//! arm in the view.
+//! Families with NLRI of their own: IPv4 and IPv6 unicast, multicast, labelled, VPN, flow
+//! specification and VPN flow specification; EVPN; route target constraint ([`nlri`] has their
+//! types). Others are named ([`Family`]) and negotiable, and their NLRI is skipped and counted. A new
+//! one is an [`Nlri`] type, an arm in `check_family` (`update/nlri.rs`) and one in [`nlri::AnyNlri`].
 //!
 //! ```
 //! use bgp_wire::{

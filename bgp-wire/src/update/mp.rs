@@ -16,12 +16,12 @@
     )
 )]
 
-use super::nlri::{Field, NlriIter};
+use super::nlri::{self, Field, Form, NlriIter};
 use crate::{
     cursor::Cursor,
     family::{Afi, Family, Safi},
     next_hop::NextHop,
-    nlri::Nlri,
+    nlri::{AnyNlri, Nlri},
 };
 
 /// MP_REACH_NLRI: routes announced.
@@ -71,6 +71,12 @@ impl<'a> MpReach<'a> {
         let iter = || NlriIter::announced(self.nlri, self.add_path);
         N::FAMILIES.contains(&self.family).then(iter)
     }
+
+    /// The routes whatever their type, with their path identifiers (0 without ADD-PATH).
+    pub fn any(&self) -> impl Iterator<Item = (u32, AnyNlri)> + Clone + use<'a> {
+        let form = Form { withdrawn: false, add_path: self.add_path };
+        nlri::any(self.family, self.nlri, form)
+    }
 }
 
 impl<'a> MpUnreach<'a> {
@@ -95,6 +101,12 @@ impl<'a> MpUnreach<'a> {
     pub fn iter<N: Nlri>(&self) -> Option<NlriIter<'a, N>> {
         let iter = || NlriIter::withdrawn(self.nlri, Field::default(), self.add_path);
         N::FAMILIES.contains(&self.family).then(iter)
+    }
+
+    /// The routes whatever their type, with their path identifiers (0 without ADD-PATH).
+    pub fn any(&self) -> impl Iterator<Item = (u32, AnyNlri)> + Clone + use<'a> {
+        let form = Form { withdrawn: true, add_path: self.add_path };
+        nlri::any(self.family, self.nlri, form)
     }
 }
 

@@ -20,7 +20,9 @@ use std::marker::PhantomData;
 
 use crate::{
     family::Family,
-    nlri::{EvpnRoute, Labeled, Nlri, RouteTargetMembership, Vpn, scan},
+    nlri::{
+        AnyNlri, EvpnRoute, FlowSpec, Labeled, Nlri, RouteTargetMembership, Vpn, VpnFlowSpec, scan,
+    },
     prefix::{V4Prefix, V6Prefix},
 };
 
@@ -72,6 +74,10 @@ pub(super) fn check_family(
         Family::ROUTE_TARGET | Family::L2VPN_ROUTE_TARGET => {
             check::<RouteTargetMembership>(bytes, form)
         }
+        Family::IPV4_FLOW_SPEC => check::<FlowSpec<V4Prefix>>(bytes, form),
+        Family::IPV6_FLOW_SPEC => check::<FlowSpec<V6Prefix>>(bytes, form),
+        Family::IPV4_FLOW_SPEC_VPN => check::<VpnFlowSpec<V4Prefix>>(bytes, form),
+        Family::IPV6_FLOW_SPEC_VPN => check::<VpnFlowSpec<V6Prefix>>(bytes, form),
         _ => return None,
     })
 }
@@ -79,6 +85,26 @@ pub(super) fn check_family(
 #[inline]
 fn behind_id(bytes: &[u8]) -> Option<&[u8]> {
     bytes.split_first_chunk::<4>().map(|(_, rest)| rest)
+}
+
+/// The routes of a checked field of `family`, one at a time as what they are.
+pub(super) fn any(
+    family: Family,
+    field: Field<'_>,
+    form: Form,
+) -> impl Iterator<Item = (u32, AnyNlri)> + Clone {
+    let mut rest = field.bytes;
+    std::iter::from_fn(move || {
+        let mut id = 0;
+        if form.add_path {
+            let (chunk, tail) = rest.split_first_chunk::<4>()?;
+            id = u32::from_be_bytes(*chunk);
+            rest = tail;
+        }
+        let (route, tail) = AnyNlri::take(family, form.withdrawn, rest)?;
+        rest = tail;
+        Some((id, route))
+    })
 }
 
 /// Routes of an UPDATE with their path identifiers (0 without ADD-PATH), in wire order.

@@ -85,6 +85,9 @@ fn there_and_back<N: Nlri>(family: Family, set: &[u8], nlri: &[(u32, N)], ectx: 
             assert!(kinds[1..].is_sorted_by(|a, b| a < b));
             let mp = view.mp_reach().unwrap();
             assert_eq!((mp.family(), mp.next_hop()), (family, *next_hop));
+            let any = mp.any().map(|(id, route)| (id, route.to_string()));
+            let iter = mp.iter::<N>().unwrap().map(|(id, route)| (id, route.to_string()));
+            assert!(any.eq(iter));
             collect(mp.iter::<N>(), &mut got);
             let AttrOutcome::Ok { canonical, discarded, .. } = view.attrs(&mut scratch) else {
                 panic!("treat-as-withdraw of our own message")
@@ -147,6 +150,12 @@ families! {
     ipv6_vpn: Family::IPV6_VPN, arb::nlri::vpn(arb::v6());
     evpn: Family::EVPN, arb::nlri::evpn();
     route_target: Family::ROUTE_TARGET, arb::nlri::route_target();
+    ipv4_flow_spec: Family::IPV4_FLOW_SPEC, arb::nlri::flow_spec::<V4Prefix>();
+    ipv6_flow_spec: Family::IPV6_FLOW_SPEC, arb::nlri::flow_spec::<V6Prefix>();
+    ipv4_flow_spec_vpn: Family::IPV4_FLOW_SPEC_VPN,
+        arb::nlri::vpn_flow_spec(arb::nlri::flow_spec::<V4Prefix>());
+    ipv6_flow_spec_vpn: Family::IPV6_FLOW_SPEC_VPN,
+        arb::nlri::vpn_flow_spec(arb::nlri::flow_spec::<V6Prefix>());
 }
 
 /// Exact octets of one route of each kind of next hop and place.

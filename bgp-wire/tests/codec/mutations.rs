@@ -4,7 +4,7 @@ use bgp_wire::{
     Afi, AsPath, AttrOutcome, AttrScratch, AttrType, Community, EncodeContext, Family, FamilySet,
     Framed, HEADER_LEN, MAX_EXTENDED, MAX_MESSAGE, Message, MpFault, NextHop, Nlri, NlriIter, Safi,
     Summary, UpdateContext, UpdateView, V4Prefix, V6Prefix, next_frame,
-    nlri::{EvpnRoute, Labeled, RouteTargetMembership, Vpn},
+    nlri::{EvpnRoute, FlowSpec, Labeled, RouteTargetMembership, Vpn, VpnFlowSpec},
     pack_announce, pack_withdraw,
 };
 use proptest::{collection::vec, prelude::*, strategy::ValueTree, test_runner::TestRunner};
@@ -83,6 +83,17 @@ fn drain_mp(view: &UpdateView<'_>) {
     both::<Vpn<V6Prefix>>(view);
     both::<EvpnRoute>(view);
     both::<RouteTargetMembership>(view);
+    both::<FlowSpec<V4Prefix>>(view);
+    both::<FlowSpec<V6Prefix>>(view);
+    both::<VpnFlowSpec<V4Prefix>>(view);
+    both::<VpnFlowSpec<V6Prefix>>(view);
+    if let Some(mp) = view.mp_reach() {
+        assert!(mp.any().all(|(_, route)| route.fits(mp.family())));
+        assert_eq!(mp.any().count(), mp.len());
+    }
+    if let Some(mp) = view.mp_unreach() {
+        assert_eq!(mp.any().count(), mp.len());
+    }
 }
 
 /// Does all there is to do with the body of an UPDATE; returns whether it was accepted.
@@ -227,6 +238,11 @@ fn valid_messages() -> Vec<Vec<u8>> {
     of_family(Family::IPV6_VPN, arb::nlri::vpn(v6()), &mut runner, &mut out);
     of_family(Family::EVPN, arb::nlri::evpn(), &mut runner, &mut out);
     of_family(Family::ROUTE_TARGET, arb::nlri::route_target(), &mut runner, &mut out);
+    let (f4, f6) = (arb::nlri::flow_spec::<V4Prefix>, arb::nlri::flow_spec::<V6Prefix>);
+    of_family(Family::IPV4_FLOW_SPEC, f4(), &mut runner, &mut out);
+    of_family(Family::IPV6_FLOW_SPEC, f6(), &mut runner, &mut out);
+    of_family(Family::IPV4_FLOW_SPEC_VPN, arb::nlri::vpn_flow_spec(f4()), &mut runner, &mut out);
+    of_family(Family::IPV6_FLOW_SPEC_VPN, arb::nlri::vpn_flow_spec(f6()), &mut runner, &mut out);
     out
 }
 
@@ -235,7 +251,7 @@ fn mutations_never_panic() {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut scratch = AttrScratch::default();
     let messages = valid_messages();
-    assert_eq!(messages.len(), 31 + 4 * 8);
+    assert_eq!(messages.len(), 31 + 4 * 12);
     for message in &messages {
         exercise(message, &mut scratch);
         for _ in 0..150 {
@@ -275,7 +291,7 @@ fn untouched_messages_are_accepted() {
         seen += 1;
         accepted += usize::from(exercise_update(&m[HEADER_LEN..], &mut scratch) > 0);
     }
-    assert_eq!((seen, accepted), (12 + 4 * 8, 12 + 4 * 8));
+    assert_eq!((seen, accepted), (12 + 4 * 12, 12 + 4 * 12));
 }
 
 #[test]

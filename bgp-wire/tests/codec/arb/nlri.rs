@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use bgp_wire::{
     Asn, ExtCommunity, NlriPrefix,
     nlri::{
-        Esi, EvpnLabel, EvpnPrefix, EvpnRoute, Label, LabelStack, Labeled, MacAddr,
-        RouteDistinguisher, RouteTargetMembership, Vpn,
+        Esi, EvpnLabel, EvpnPrefix, EvpnRoute, FlowSpec, Label, LabelStack, Labeled, MacAddr,
+        RouteDistinguisher, RouteTargetMembership, Vpn, VpnFlowSpec,
     },
 };
 use proptest::{collection::vec, option, prelude::*};
@@ -84,4 +84,27 @@ pub(crate) fn route_target() -> impl Strategy<Value = RouteTargetMembership> {
         0 => RouteTargetMembership::DEFAULT,
         bits => RouteTargetMembership::partial(Asn(origin), ExtCommunity(target), bits).unwrap(),
     })
+}
+
+/// Flow specifications that match something, and octets that are none.
+pub(crate) fn flow_spec<P: NlriPrefix>() -> impl Strategy<Value = FlowSpec<P>> {
+    // Protocol 6 or 17, destination port, packet length: in ascending order of type.
+    let components = (any::<u8>(), any::<u16>(), option::of(any::<u16>())).prop_map(|(p, d, l)| {
+        let [high, low] = d.to_be_bytes();
+        let mut value = vec![3, 0x01, p, 0x81, 17, 5, 0x91, high, low];
+        if let Some(length) = l {
+            value.extend_from_slice(&[10, 0x93]);
+            value.extend_from_slice(&length.to_be_bytes());
+        }
+        value
+    });
+    // Lengths around 240 change the form of the length field.
+    prop_oneof![4 => components, 1 => vec(any::<u8>(), 0..400)]
+        .prop_map(|value| FlowSpec::from_value(&value).unwrap())
+}
+
+pub(crate) fn vpn_flow_spec<P: NlriPrefix>(
+    spec: impl Strategy<Value = FlowSpec<P>>,
+) -> impl Strategy<Value = VpnFlowSpec<P>> {
+    (rd(), spec).prop_map(|(rd, spec)| VpnFlowSpec::new(rd, spec).unwrap())
 }
