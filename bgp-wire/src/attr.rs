@@ -27,6 +27,7 @@ pub mod communities;
 pub mod ext_community;
 pub(crate) mod hex;
 pub mod ipv6_ext_community;
+pub mod list;
 pub mod pmsi;
 pub mod prefix_sid;
 pub mod srv6;
@@ -35,6 +36,7 @@ pub mod table;
 mod text;
 mod tlv;
 pub mod tunnel_encap;
+pub mod value;
 
 pub use aigp::Aigp;
 pub use as_path::{AsPath, Segment, SegmentType};
@@ -42,8 +44,10 @@ pub use builder::AttrBuilder;
 pub use communities::{Community, LargeCommunity};
 pub use ext_community::{ExtCommunity, ExtKind};
 pub use ipv6_ext_community::{Ipv6ExtCommunity, Ipv6ExtKind};
+pub use list::List;
 pub use pmsi::Pmsi;
 pub use summary::{Summary, SummaryFlags};
+pub use value::AttrValue;
 
 /// Attribute flag bits (RFC 4271 section 4.3).
 pub mod flags {

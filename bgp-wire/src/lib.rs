@@ -89,8 +89,8 @@ pub mod update;
 
 pub use asn::Asn;
 pub use attr::{
-    AsPath, AttrBuilder, AttrType, Community, ExtCommunity, ExtKind, Ipv6ExtCommunity, Ipv6ExtKind,
-    LargeCommunity, Summary, SummaryFlags, attrs,
+    AsPath, AttrBuilder, AttrType, AttrValue, Community, ExtCommunity, ExtKind, Ipv6ExtCommunity,
+    Ipv6ExtKind, LargeCommunity, Summary, SummaryFlags, attrs,
 };
 pub use capability::{
     AddPathDirection, Capability, ExtendedNextHop, GracefulFamily, LongLivedFamily, OrfFamily,

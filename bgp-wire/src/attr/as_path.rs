@@ -1,6 +1,6 @@
 //! AS_PATH in its four-octet form.
 //!
-//! What for: reading paths: length for the decision, loops, neighbour AS, text.
+//! What for: reading paths: length for the decision, loops, neighbour AS; their text is in `text`.
 //! Where: over the value of AS_PATH in canonical bytes.
 //! How: a borrowed slice and iterators over it; nothing is copied.
 //! Invariants: `validate` has accepted the bytes. On others the iterators end early and never panic.
@@ -14,10 +14,10 @@
     )
 )]
 
-use std::fmt;
-
 use super::{AttrType, find};
 use crate::asn::Asn;
+
+mod text;
 
 /// The type of a path segment.
 #[derive(Copy, Clone, Eq, PartialEq, Hash, Debug)]
@@ -158,6 +158,37 @@ impl<'a> AsPath<'a> {
     }
 }
 
+/// The value of an AS_PATH as a two-octet speaker sends it (RFC 4271 section 4.3).
+#[derive(Copy, Clone, Eq, PartialEq, Hash, Default)]
+pub struct AsPath2<'a>(&'a [u8]);
+
+impl<'a> AsPath2<'a> {
+    /// The path in the value of an AS_PATH attribute from a two-octet session.
+    pub const fn new(value: &'a [u8]) -> Self {
+        Self(value)
+    }
+
+    /// The value, as on the wire.
+    pub const fn as_bytes(&self) -> &'a [u8] {
+        self.0
+    }
+
+    /// The segments, nearest first: type and AS numbers.
+    pub fn segments(
+        self,
+    ) -> impl Iterator<Item = (SegmentType, impl ExactSizeIterator<Item = Asn> + Clone + 'a)> + Clone
+    {
+        let mut rest = self.0;
+        std::iter::from_fn(move || {
+            let (&[kind, count], tail) = rest.split_first_chunk::<2>()?;
+            let (numbers, tail) = tail.split_at_checked(usize::from(count).saturating_mul(2))?;
+            rest = tail;
+            let asns = numbers.as_chunks().0.iter().map(|n| Asn::from(u16::from_be_bytes(*n)));
+            Some((SegmentType(kind), asns))
+        })
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Segments<'a>(&'a [u8]);
 
@@ -194,36 +225,6 @@ pub(crate) fn validate<const N: usize>(value: &[u8], confederation: bool) -> boo
         rest = tail;
     }
     rest.is_empty()
-}
-
-impl fmt::Display for AsPath<'_> {
-    /// `65001 65002 {65003 65004}`; confederations as `(65005 65006)` and `[65007]`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut space = "";
-        for segment in self.segments() {
-            let (open, close) = match segment.kind {
-                SegmentType::SET => ("{", "}"),
-                SegmentType::CONFED_SEQUENCE => ("(", ")"),
-                SegmentType::CONFED_SET => ("[", "]"),
-                _ => ("", ""),
-            };
-            write!(f, "{space}{open}")?;
-            space = "";
-            for asn in segment.asns() {
-                write!(f, "{space}{asn}")?;
-                space = " ";
-            }
-            f.write_str(close)?;
-            space = " ";
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Debug for AsPath<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{self}\"")
-    }
 }
 
 #[cfg(test)]

@@ -18,8 +18,13 @@
 use smallvec::SmallVec;
 
 use super::{
-    AsPath, AttrType, Community, ExtCommunity, LargeCommunity, SegmentType, attrs, find, put_attr,
+    Aigp, AsPath, AttrType, AttrValue, Community, ExtCommunity, Ipv6ExtCommunity, LargeCommunity,
+    SegmentType, attrs, find,
+    pmsi::Pmsi,
+    prefix_sid::PrefixSid,
+    put_attr,
     table::{self, Class},
+    tunnel_encap::TunnelEncap,
 };
 use crate::asn::Asn;
 
@@ -142,6 +147,58 @@ impl<'a> AttrBuilder<'a> {
     pub fn set_ext_communities(&mut self, communities: &[ExtCommunity]) -> &mut Self {
         let value = communities.iter().flat_map(|c| c.0).collect();
         self.put_list(AttrType::EXT_COMMUNITIES, value)
+    }
+
+    /// Replaces IPV6_EXTENDED_COMMUNITIES; an empty list removes it.
+    pub fn set_ipv6_ext_communities(&mut self, communities: &[Ipv6ExtCommunity]) -> &mut Self {
+        let value = communities.iter().flat_map(|c| c.0).collect();
+        self.put_list(AttrType::IPV6_EXT_COMMUNITIES, value)
+    }
+
+    /// Sets or removes ONLY_TO_CUSTOMER (RFC 9234 section 5).
+    pub fn set_only_to_customer(&mut self, asn: Option<Asn>) -> &mut Self {
+        self.put_number(AttrType::ONLY_TO_CUSTOMER, asn.map(|asn| asn.0))
+    }
+
+    /// Sets or removes AIGP, the accumulated metric (RFC 7311).
+    pub fn set_aigp(&mut self, metric: Option<u64>) -> &mut Self {
+        match metric {
+            Some(metric) => self.put_known(AttrType::AIGP, &Aigp::encode(metric)),
+            None => self.remove(AttrType::AIGP),
+        }
+    }
+
+    /// Sets or removes PMSI_TUNNEL (RFC 6514).
+    pub fn set_pmsi_tunnel(&mut self, tunnel: Option<Pmsi<'_>>) -> &mut Self {
+        match tunnel {
+            Some(tunnel) => self.set_value(&AttrValue::PmsiTunnel(tunnel)),
+            None => self.remove(AttrType::PMSI_TUNNEL),
+        }
+    }
+
+    /// Sets or removes TUNNEL_ENCAPSULATION (RFC 9012).
+    pub fn set_tunnel_encapsulation(&mut self, tunnels: Option<TunnelEncap<'_>>) -> &mut Self {
+        match tunnels {
+            Some(tunnels) => self.set_value(&AttrValue::TunnelEncapsulation(tunnels)),
+            None => self.remove(AttrType::TUNNEL_ENCAPSULATION),
+        }
+    }
+
+    /// Sets or removes PREFIX_SID (RFC 8669).
+    pub fn set_prefix_sid(&mut self, sid: Option<PrefixSid<'_>>) -> &mut Self {
+        match sid {
+            Some(sid) => self.set_value(&AttrValue::PrefixSid(sid)),
+            None => self.remove(AttrType::PREFIX_SID),
+        }
+    }
+
+    /// Sets the attribute to a value, with the flags its row asks for; one without a row becomes
+    /// optional transitive. Canonical sets want AS numbers four octets wide.
+    pub fn set_value(&mut self, value: &AttrValue<'_>) -> &mut Self {
+        let mut octets = Vec::new();
+        value.put(&mut octets);
+        let class = table::row(value.kind()).map_or(Class::OptionalTransitive, |row| row.class);
+        self.set(value.kind(), class.flags(), &octets)
     }
 
     /// Replaces LARGE_COMMUNITY, without repetitions (RFC 8092); an empty list removes it.
@@ -334,6 +391,57 @@ mod tests {
         let bytes =
             built(AttrBuilder::edit(&bytes).set_large_communities(&[]).set_ext_communities(&[]));
         assert!(bytes.is_empty());
+    }
+
+    #[test]
+    fn typed_values() {
+        let value = AttrValue::parse(AttrType::PREFIX_SID, "label-index=7").unwrap();
+        let tunnels = AttrValue::parse(AttrType::TUNNEL_ENCAPSULATION, "vxlan[color=1]").unwrap();
+        let tree = AttrValue::parse(
+            AttrType::PMSI_TUNNEL,
+            "ingress-replication endpoint 192.0.2.1 label-field 0x000640",
+        );
+        let tree = tree.unwrap();
+        let rt: Ipv6ExtCommunity = "rt:[2001:db8::1]:1".parse().unwrap();
+        let bytes = built(
+            AttrBuilder::new()
+                .set_prefix_sid(Some(PrefixSid::new(&value)))
+                .set_only_to_customer(Some(Asn(65001)))
+                .set_aigp(Some(9))
+                .set_ipv6_ext_communities(&[rt])
+                .set_tunnel_encapsulation(Some(TunnelEncap::new(&tunnels)))
+                .set_pmsi_tunnel(Pmsi::new(&tree))
+                .set_value(&AttrValue::Raw(AttrType(200), &[1, 2])),
+        );
+        let shown: Vec<_> = attrs(&bytes)
+            .map(|a| {
+                let value = AttrValue::decode(a.kind, a.value, true).unwrap();
+                format!("{:02x} {} {value}", a.flags, a.kind)
+            })
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "c0 PMSI_TUNNEL ingress-replication endpoint 192.0.2.1 label-field 0x000640 (label 100, VNI 1600)",
+                "c0 TUNNEL_ENCAPSULATION vxlan[color=1]",
+                "c0 IPV6_EXTENDED_COMMUNITIES rt:[2001:db8::1]:1",
+                "80 AIGP metric 9",
+                "c0 ONLY_TO_CUSTOMER 65001",
+                "c0 PREFIX_SID label-index=7",
+                "c0 attribute 200 0x0102",
+            ]
+        );
+        let none = built(
+            AttrBuilder::edit(&bytes)
+                .set_prefix_sid(None)
+                .set_only_to_customer(None)
+                .set_aigp(None)
+                .set_ipv6_ext_communities(&[])
+                .set_tunnel_encapsulation(None)
+                .set_pmsi_tunnel(None)
+                .remove(AttrType(200)),
+        );
+        assert!(none.is_empty());
     }
 
     #[test]

@@ -197,7 +197,8 @@ mod tests {
         narrow.extend([23456; 55]);
         let rest = [23456u16; 45];
         let text = merged(&[(2, &narrow), (2, &rest)], &[(2, &tail)]);
-        assert_eq!(text.split(' ').count(), 300);
+        // A bar shows that the first sequence ends before it is full.
+        assert_eq!(text.split(' ').filter(|word| *word != "|").count(), 300);
         assert!(text.starts_with("1 2 3 ") && text.ends_with(" 70099"));
     }
 
