@@ -5,8 +5,7 @@
 //! How: each value is a small fixed record or a list of them, which nom reads well. Which faults
 //! refuse the OPEN: an impossible length of a capability that negotiation uses (2/0). Everything
 //! else is "not understood", which RFC 5492 has us ignore: kept as `Unknown`.
-//! Invariants: what `put` writes decodes to itself, unless it had to be cut or continued; a value
-//! never allocates more than 16 times its length.
+//! Invariants: what `put` writes decodes to itself, unless it had to be cut or continued.
 //! References: see the parent module.
 #![cfg_attr(
     not(test),

@@ -55,6 +55,8 @@ pub struct AttrScratch {
     /// Attributes that had to be written anew, headers included.
     side: Vec<u8>,
     entries: Vec<Entry>,
+    /// The four-octet path of a two-octet speaker.
+    wide: Vec<u8>,
 }
 
 /// An attribute of the result.
@@ -273,14 +275,19 @@ impl AttrScratch {
         let mut path_value = 0..0;
         if let Some(as_path) = narrow.as_path {
             let as4_path = narrow.as4_path.filter(|_| !stale);
-            let mut wide = Vec::new();
+            let mut wide = std::mem::take(&mut self.wide);
+            wide.clear();
             as4::merge(as_path, as4_path, &mut wide);
-            if u16::try_from(wide.len()).is_err() {
+            let fits = u16::try_from(wide.len()).is_ok();
+            if fits {
+                self.put_side(AttrType::AS_PATH, flags::TRANSITIVE, &wide);
+                let end = self.side.len();
+                path_value = end.saturating_sub(wide.len())..end;
+            }
+            self.wide = wide;
+            if !fits {
                 return None;
             }
-            self.put_side(AttrType::AS_PATH, flags::TRANSITIVE, &wide);
-            let end = self.side.len();
-            path_value = end.saturating_sub(wide.len())..end;
         }
         if let Some((flags, value)) = narrow.aggregator {
             let flags = flags::OPTIONAL | flags::TRANSITIVE | flags & flags::PARTIAL;

@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use bgp_wire::{
     AddPathDirection, Afi, Asn, AttrBuilder, AttrType, Capability, Community, ExtCommunity,
     ExtendedNextHop, Family, GracefulFamily, LargeCommunity, LongLivedFamily, Notification, Open,
-    RouteRefresh, Safi, V4Prefix, V6Prefix,
+    OrfFamily, RouteRefresh, Safi, V4Prefix, V6Prefix,
 };
 use proptest::{collection::vec, option, prelude::*};
 
@@ -77,13 +77,21 @@ pub(crate) fn canonical() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+fn direction() -> impl Strategy<Value = AddPathDirection> + Clone {
+    use AddPathDirection::{Both, Receive, Send};
+    proptest::sample::select(&[Receive, Send, Both][..])
+}
+
+/// Capabilities whose lists are of no great length; see [`open`] for many.
 pub(crate) fn capability() -> impl Strategy<Value = Capability> {
-    let direction = prop_oneof![
-        Just(AddPathDirection::Receive),
-        Just(AddPathDirection::Send),
-        Just(AddPathDirection::Both)
-    ];
+    let filters = vec((any::<u8>(), direction()), 0..5);
     prop_oneof![
+        vec((family(), filters), 0..4).prop_map(|list| Capability::OutboundRouteFiltering(
+            list.into_iter().map(|(family, filters)| OrfFamily { family, filters }).collect()
+        )),
+        vec((family(), any::<u8>()), 0..5).prop_map(Capability::MultipleLabels),
+        vec((family(), any::<u16>()), 0..5).prop_map(Capability::PathsLimit),
+        Just(Capability::LinkLocalNextHop),
         family().prop_map(Capability::MultiProtocol),
         Just(Capability::RouteRefresh),
         Just(Capability::EnhancedRouteRefresh),
@@ -105,7 +113,7 @@ pub(crate) fn capability() -> impl Strategy<Value = Capability> {
                     .collect(),
             }
         ),
-        vec((family(), direction), 0..5).prop_map(Capability::AddPath),
+        vec((family(), direction()), 0..5).prop_map(Capability::AddPath),
         any::<u8>().prop_map(Capability::Role),
         ("[a-z]{0,20}", "[a-z.]{0,20}")
             .prop_map(|(hostname, domain)| Capability::Fqdn { hostname, domain }),
@@ -126,11 +134,16 @@ pub(crate) fn capability() -> impl Strategy<Value = Capability> {
     ]
 }
 
+/// OPENs with few capabilities, and with more than 255 octets of them.
 pub(crate) fn open() -> impl Strategy<Value = Open> {
     let hold = prop_oneof![Just(0u16), 3u16..];
-    (asn(), hold, 1u32.., vec(capability(), 0..8)).prop_map(|(asn, hold, id, capabilities)| {
-        Open::new(Asn(asn), hold, Ipv4Addr::from_bits(id), capabilities)
-    })
+    let few = vec(capability(), 0..8);
+    let many = vec(capability(), 30..60);
+    (asn(), hold, 1u32.., prop_oneof![3 => few, 1 => many]).prop_map(
+        |(asn, hold, id, capabilities)| {
+            Open::new(Asn(asn), hold, Ipv4Addr::from_bits(id), capabilities)
+        },
+    )
 }
 
 pub(crate) fn notification() -> impl Strategy<Value = Notification> {

@@ -6,6 +6,7 @@ mod arb_nlri;
 mod cve;
 mod families;
 mod findings;
+mod messages;
 mod mutations;
 mod nlri;
 mod nlri_vectors;
