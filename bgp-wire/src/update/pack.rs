@@ -16,7 +16,7 @@ use super::{as4, next_hop};
 use crate::{
     asn::Asn,
     attr::{AsPath, Attr, AttrType, attrs, flags, put_attr},
-    family::Family,
+    family::{Family, Safi},
     frame::{HEADER_LEN, MAX_EXTENDED, MAX_MESSAGE, MessageType, begin_message, finish_message},
     next_hop::NextHop,
     nlri::Nlri,
@@ -80,13 +80,13 @@ pub fn pack_announce<N: Nlri>(
     let block = if ctx.as4 { Cow::Borrowed(canonical) } else { narrowed(canonical) };
     if let (Family::IPV4_UNICAST, Some(NextHop::V4(addr))) = (family, next_hop) {
         let layout = Classic::new(&block, *addr);
-        return pack(&layout, layout.overhead(), N::put, ctx, nlri, out);
+        return pack(&layout, layout.overhead(), family, N::put, ctx, nlri, out);
     }
     let next_hop = next_hop::write(family, next_hop);
     debug_assert!(next_hop.is_some(), "{family} wants a next hop");
     let Some(next_hop) = next_hop else { return refused(nlri) };
     let layout = MpReach { block: &block, family, next_hop };
-    pack(&layout, layout.overhead(), N::put, ctx, nlri, out)
+    pack(&layout, layout.overhead(), family, N::put, ctx, nlri, out)
 }
 
 /// Appends UPDATEs that withdraw `nlri` (path identifier, route) of `family`, which must be one of
@@ -102,9 +102,19 @@ pub fn pack_withdraw<N: Nlri>(
         return refused(nlri);
     }
     if family == Family::IPV4_UNICAST {
-        pack(&Withdrawn, HEADER_LEN + 4, N::put_withdrawn, ctx, nlri, out)
+        pack(&Withdrawn, HEADER_LEN + 4, family, N::put_withdrawn, ctx, nlri, out)
     } else {
-        pack(&MpUnreach(family), HEADER_LEN + 11, N::put_withdrawn, ctx, nlri, out)
+        pack(&MpUnreach(family), HEADER_LEN + 11, family, N::put_withdrawn, ctx, nlri, out)
+    }
+}
+
+/// The most octets of NLRI to put in one message, whatever its size. FRR takes a whole field of flow
+/// specifications for one of them and ends the session over 4094 octets, the most one can have
+/// (RFC 8955 section 4.1).
+const fn longest_field(family: Family) -> usize {
+    match family.safi {
+        Safi::FLOW_SPEC | Safi::FLOW_SPEC_VPN => 4094,
+        _ => MAX_EXTENDED,
     }
 }
 
@@ -143,13 +153,14 @@ trait Layout {
 fn pack<N: Nlri>(
     layout: &impl Layout,
     overhead: usize,
+    family: Family,
     put: impl Fn(&N, &mut Vec<u8>),
     ctx: &EncodeContext,
     nlri: impl Iterator<Item = (u32, N)>,
     out: &mut Vec<u8>,
 ) -> PackStats {
     let max_len = ctx.max_len.min(MAX_EXTENDED);
-    let room = max_len.saturating_sub(overhead);
+    let room = max_len.saturating_sub(overhead).min(longest_field(family));
     let mut stats = PackStats { room, ..PackStats::default() };
     let id_len = if ctx.add_path { 4 } else { 0 };
     let longest = id_len + N::MAX_LEN;

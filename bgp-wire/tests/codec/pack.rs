@@ -2,8 +2,8 @@
 
 use bgp_wire::{
     AsPath, Asn, AttrBuilder, AttrOutcome, AttrScratch, AttrType, Community, EncodeContext, Family,
-    MAX_EXTENDED, MAX_MESSAGE, NextHop, UpdateContext, UpdateView, V4Prefix, V6Prefix, end_of_rib,
-    pack_announce, pack_withdraw,
+    FlowSpec, MAX_EXTENDED, MAX_MESSAGE, NextHop, Nlri, UpdateContext, UpdateView, V4Prefix,
+    V6Prefix, end_of_rib, pack_announce, pack_withdraw,
 };
 
 use crate::roundtrip::frames;
@@ -156,4 +156,31 @@ fn nothing_to_say() {
     );
     assert_eq!(pack_withdraw(V4, &EncodeContext::default(), none, &mut out).messages, 0);
     assert!(out.is_empty());
+}
+
+/// FRR ends the session when a field of flow specifications is longer than one of them can be.
+#[test]
+fn flow_specifications_come_in_fields_that_others_take() {
+    let routes: Vec<(u32, FlowSpec<V4Prefix>)> = (0..2000u32)
+        .map(|i| {
+            let address = std::net::Ipv4Addr::from_bits(0x0a00_0000 + i);
+            (0, format!("dst {address}/32 proto =6").parse().unwrap())
+        })
+        .collect();
+    let ctx = EncodeContext { max_len: MAX_EXTENDED, ..EncodeContext::default() };
+    let mut wire = Vec::new();
+    let stats = pack_announce(Family::IPV4_FLOW_SPEC, &[], None, &ctx, routes, &mut wire);
+    assert_eq!((stats.prefixes, stats.unsendable), (2000, 0));
+    let families = [Family::IPV4_FLOW_SPEC].into_iter().collect();
+    let update = UpdateContext { families, ..UpdateContext::default() };
+    let mut seen = 0;
+    for frame in frames(&wire, MAX_EXTENDED) {
+        let view = UpdateView::parse(&frame[19..], &update).unwrap();
+        let reach = view.mp_reach().unwrap();
+        let octets: usize =
+            reach.iter::<FlowSpec<V4Prefix>>().unwrap().map(|(_, f)| f.encoded_len()).sum();
+        assert!((3000..=4094).contains(&octets) || seen + reach.len() == 2000, "{octets}");
+        seen += reach.len();
+    }
+    assert_eq!(seen, 2000);
 }
