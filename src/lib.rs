@@ -9,6 +9,7 @@
 //!   run       manifests -> compile -> provider.apply; signals; control and HTTP servers
 //!   http, metrics   /metrics /healthz /readyz /version
 //!   show, explain, crds   clients of a running daemon, or none
+//!   decode/   captures, tables and streams to text or JSON, without a daemon
 //!   lab/      four routers in network namespaces, driven and watched
 //! ```
 #![forbid(unsafe_code)]
@@ -19,6 +20,7 @@ pub mod cli;
 pub mod control;
 pub mod crds;
 mod daemon;
+pub mod decode;
 pub mod explain;
 mod http;
 pub mod lab;
@@ -45,6 +47,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Show(args) => show::run(args),
         Command::Explain(args) => explain::run(args),
+        Command::Decode(args) => decode::run(args),
         Command::Crds => crds::run(),
         Command::Lab(args) => lab::run(args),
     };

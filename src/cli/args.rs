@@ -35,6 +35,8 @@ pub enum Command {
     Show(ShowArgs),
     /// Explain a decision of a running speaker
     Explain(ExplainArgs),
+    /// Read captures, MRT tables, BMP streams or raw BGP and show every message and verdict
+    Decode(crate::decode::DecodeArgs),
     /// Print the CustomResourceDefinitions as YAML
     #[command(after_help = "Example:\n  cosmos crds | kubectl apply --server-side -f -")]
     Crds,

@@ -23,6 +23,8 @@ pub enum Failure {
     Usage(String),
     /// No daemon answers; the text says how to start one.
     Unreachable(String),
+    /// All was said already; only the exit code is left.
+    Reported(u8),
     /// Whoever read our output has left.
     ClosedPipe,
 }
@@ -39,6 +41,7 @@ impl Failure {
             Self::Failed(_) => EXIT_FAILED,
             Self::Usage(_) => EXIT_USAGE,
             Self::Unreachable(_) => EXIT_UNREACHABLE,
+            Self::Reported(code) => *code,
             Self::ClosedPipe => EXIT_OK,
         }
     }

@@ -18,6 +18,7 @@ const PROGRAMS: &[(&[&str], &str)] = &[
     (&["bird"], "bird2"),
     (&["gobgpd"], "gobgpd"),
     (&["bgpd", "/usr/sbin/bgpctl"], "openbgpd"),
+    (&["tshark"], "tshark"),
     (&["ip"], "iproute2"),
     (&["ps"], "procps"),
     (&["unshare"], "util-linux"),
