@@ -2,9 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod arb;
-mod arb_attr;
 mod arb_nlri;
-mod attr_values;
 mod cve;
 mod families;
 mod findings;
