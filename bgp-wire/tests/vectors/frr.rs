@@ -98,7 +98,7 @@ fn unit_vectors() {
                     name if name.starts_with("BGP_AS_ZERO") => {
                         assert_eq!(found, Err(DecodeErrorKind::MalformedAsPath));
                     }
-                    "seq2" => assert_eq!(found.unwrap(), "8722 4"),
+                    "seq2" => assert_eq!(found.unwrap(), "8722 | 4"),
                     "long" => assert_eq!(found.unwrap().split(' ').count(), 250),
                     name => {
                         // "seq(1,2) set(3,4)": the numbers, in that order.
