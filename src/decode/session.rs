@@ -4,8 +4,8 @@
 //! two-octet AS numbers, and a capture seldom begins with the OPENs.
 //! How: one [`Flow`] a pair of endpoints, with what each side's OPEN offered. Both OPENs decide;
 //! where one or both are missing, the capture's own record decides (MRT says how its messages are
-//! encoded), and else the first message that can be read in one way only. A decision stays for the
-//! flow, so that one broken message does not turn the next ones; options override everything.
+//! encoded; of AS numbers it has the first word), and else the first message that can be read in one
+//! way only. A decision stays for the flow, so that one broken message does not turn the next ones; options override everything.
 //! Invariants: at most [`MAX_FLOWS`] flows are remembered; inference looks at one message at a time.
 //! References: RFC 4271 section 4.2, RFC 6793 section 4, RFC 7911 section 4, RFC 8950 section 4.
 
@@ -258,8 +258,8 @@ impl Flow {
         if let Some(list) = &forced.add_path {
             return list.contains(&Some(family));
         }
-        if let Some(told) = hint.add_path {
-            return told;
+        if hint.add_path == Some(true) {
+            return true;
         }
         match (&self.offers[side], &self.offers[1 - side]) {
             (Some(sender), Some(receiver)) => {
@@ -272,8 +272,16 @@ impl Flow {
         if let Some((_, settled)) = self.add_path[side].iter().find(|(f, _)| *f == family) {
             return *settled;
         }
+        // A record without the ADD-PATH subtype may be older than RFC 8050, which made it; but only
+        // what cannot be read otherwise speaks against its word.
+        let doubted = hint.add_path.is_some();
         let fields = sections.fields().filter(|field| field.family == family);
-        let mut verdicts = fields.filter_map(|field| field.looks_like_add_path());
+        let mut verdicts = fields.filter_map(|field| {
+            if doubted && field.read(false, &mut Vec::new()).is_ok() {
+                return None;
+            }
+            field.looks_like_add_path()
+        });
         let Some(with_ids) = verdicts.next() else { return false };
         self.add_path[side].push((family, with_ids));
         if with_ids {
@@ -368,5 +376,92 @@ fn path_fits<const N: usize>(mut value: &[u8]) -> bool {
 impl AddPath for Reading {
     fn has(&self, family: Family) -> bool {
         self.add_path.contains(&family)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bgp_wire::{AddPathDirection, Asn};
+
+    use super::*;
+
+    /// ORIGIN, AS_PATH 65001 in four octets, NEXT_HOP; then 203.0.113.0/24 with path identifier 1.
+    const ADD_PATH: &[u8] = &[
+        0, 0, 0, 20, 0x40, 1, 1, 0, 0x40, 2, 6, 2, 1, 0, 0, 0xfd, 0xe9, 0x40, 3, 4, 192, 0, 2, 1,
+        0, 0, 0, 1, 24, 203, 0, 113,
+    ];
+
+    fn end(last: u8) -> Endpoint {
+        Endpoint { addr: Some([192, 0, 2, last].into()), port: None, asn: None }
+    }
+
+    fn ends() -> Ends {
+        Ends { from: end(1), to: end(2), bmp: None }
+    }
+
+    fn open(asn: u32, add_path: AddPathDirection) -> Open {
+        let list = vec![(Family::IPV4_UNICAST, add_path)];
+        Open::new(Asn(asn), 90, [192, 0, 2, 1].into(), [Capability::AddPath(list)])
+    }
+
+    #[test]
+    fn opens_of_both_sides_decide_by_direction() {
+        let mut sessions = Sessions::new(SessionArgs::default());
+        sessions.open(ends(), &open(65001, AddPathDirection::Send));
+        sessions.open(ends().turned(), &open(65001, AddPathDirection::Receive));
+        let sections = Sections::of(ADD_PATH);
+        // Also against the word of a record that knows no ADD-PATH.
+        let old = Hint { as4: None, add_path: Some(false) };
+        let reading = sessions.reading(ends(), old, &sections);
+        assert_eq!(reading.add_path, [Family::IPV4_UNICAST]);
+        assert!(reading.as4 && !reading.ebgp && reading.notes.is_empty(), "{reading:?}");
+        let back = sessions.reading(ends().turned(), Hint::default(), &sections);
+        assert!(back.add_path.is_empty());
+        sessions.end(ends());
+        assert_eq!(sessions.asns(ends()), [None, None]);
+    }
+
+    #[test]
+    fn what_fits_decides_once_and_is_said_once() {
+        let mut sessions = Sessions::new(SessionArgs::default());
+        let sections = Sections::of(ADD_PATH);
+        let reading = sessions.reading(ends(), Hint::default(), &sections);
+        assert!(reading.as4 && reading.ebgp);
+        assert_eq!(reading.add_path, [Family::IPV4_UNICAST]);
+        assert_eq!(reading.notes.len(), 2, "{:?}", reading.notes);
+        assert!(sessions.reading(ends(), Hint::default(), &sections).notes.is_empty());
+    }
+
+    #[test]
+    fn options_override_everything() {
+        let forced = SessionArgs {
+            as2: true,
+            add_path: Some(vec![None]),
+            ibgp: true,
+            ..SessionArgs::default()
+        };
+        let mut sessions = Sessions::new(forced);
+        let told = Hint { as4: Some(true), add_path: Some(true) };
+        let reading = sessions.reading(ends(), told, &Sections::of(ADD_PATH));
+        assert!(!reading.as4 && !reading.ebgp && reading.add_path.is_empty());
+    }
+
+    #[test]
+    fn a_broken_message_settles_nothing() {
+        let mut broken = ADD_PATH.to_vec();
+        broken[3] = 19;
+        assert_eq!(as_width(&Sections::of(&broken)), None);
+        assert!(as_width(&Sections::of(ADD_PATH)).is_some_and(|(four, _)| four));
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let mut sessions = Sessions::new(SessionArgs::default());
+        for n in 0..MAX_FLOWS + 5 {
+            let [.., a, b] = n.to_be_bytes();
+            let from = Endpoint { addr: Some([10, 0, a, b].into()), ..Endpoint::default() };
+            sessions.flow(Ends { from, ..ends() }.key().0);
+        }
+        assert!(sessions.flows.len() <= MAX_FLOWS);
     }
 }

@@ -128,3 +128,29 @@ fn both_opens_settle_how_updates_are_read() {
     let shown = text(&["--as4"], &path);
     assert!(shown.contains("AS_PATH: malformed"), "{shown}");
 }
+
+#[test]
+fn bmp_streams_have_peer_time_and_messages() {
+    let update = update("", "40010100 400206 0201 0000fde9 400304c0000201", "18cb0071");
+    // Per-peer header: global instance, 192.0.2.1 of AS 65001, 2020-09-13T12:26:40.000005Z.
+    let peer = format!(
+        "0000{}{}c0000201 0000fde9 c0000201 5f5e1000 00000005",
+        "00".repeat(8),
+        "00".repeat(12)
+    );
+    let peer: String = peer.split_whitespace().collect();
+    let hex = format!("03{:08x}00{peer}{update}", 6 + (peer.len() + update.len()) / 2);
+    let octets: Vec<u8> = (0..hex.len() / 2)
+        .map(|n| u8::from_str_radix(&hex[2 * n..2 * n + 2], 16).expect("hex"))
+        .collect();
+    for format in ["auto", "bmp"] {
+        let output = decode(&["--format", format, "-o", "json"], &octets);
+        let line = String::from_utf8_lossy(&output.stdout);
+        let object: serde_json::Value = serde_json::from_str(&line).expect("one object");
+        assert_eq!(object["time"], "2020-09-13T12:26:40.000005Z", "{line}");
+        assert_eq!(object["peer"]["address"], "192.0.2.1");
+        assert_eq!(object["peer"]["as"], 65001);
+        assert_eq!(object["announced"][0]["prefix"], "203.0.113.0/24");
+        assert!(object.get("notes").is_none(), "BMP says how wide AS numbers are: {line}");
+    }
+}
