@@ -1,10 +1,11 @@
-//! The project's chores, one sub-command each: `cargo xtask tidy`, `test`, `bench-load`.
+//! The project's chores, one sub-command each: `cargo xtask tidy`, `test`, `fuzz`, `bench-load`.
 //!
 //! Called by people and by `.ci/run`; owns no product logic. Each chore lives in its own module,
 //! returns `Result`, and reports on stdout what it did; the exit code is 0 only when all went well.
 #![forbid(unsafe_code)]
 
 mod bench_load;
+mod fuzz;
 mod out;
 mod test;
 mod tidy;
@@ -27,6 +28,8 @@ enum Chore {
     Tidy(tidy::Args),
     /// Run all that CI runs: format, lints, tidy, every test of the workspace.
     Test(test::Args),
+    /// Fuzz the codec on the pinned toolchain, and keep the corpora.
+    Fuzz(fuzz::Args),
     /// Measure whole daemons: a big table from one peer to another, beside BIRD in the same run.
     BenchLoad(bench_load::Args),
 }
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
     let result = match Args::parse().chore {
         Chore::Tidy(args) => tidy::run(&args),
         Chore::Test(args) => test::run(&args),
+        Chore::Fuzz(args) => fuzz::run(&args),
         Chore::BenchLoad(args) => bench_load::run(&args),
     };
     match result {

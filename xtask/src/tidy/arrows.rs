@@ -15,6 +15,8 @@ use super::Findings;
 /// Rooms and the rooms they may use. The root package `cosmos` wires all and is checked by `OUTSIDE` only.
 const ROOMS: &[(&str, &[&str])] = &[
     ("bgp-wire", &[]),
+    // Codecs of other houses, for comparison only; nothing may depend on it.
+    ("bgp-wire-foreign", &["bgp-wire"]),
     ("bgp-fsm", &["bgp-wire"]),
     ("rib", &["bgp-wire"]),
     ("fib-netlink", &[]),
