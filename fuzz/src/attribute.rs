@@ -29,7 +29,8 @@ pub fn target(input: &[u8]) {
     body.extend_from_slice(&length.to_be_bytes());
     body.extend_from_slice(&canonical);
     body.extend_from_slice(&[0x40, 3, 4, 192, 0, 2, 1, 8, 10]);
-    let internal = UpdateContext { ebgp: false, confederation: true, aigp: true, ..UpdateContext::default() };
+    let internal =
+        UpdateContext { ebgp: false, confederation: true, aigp: true, ..UpdateContext::default() };
     let view = UpdateView::parse(&body, &internal).expect("canonical attributes are good");
     let mut scratch = AttrScratch::default();
     assert_eq!(update::judged(&view, &body, &mut scratch), Some(&canonical[..]));

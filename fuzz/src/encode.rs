@@ -13,10 +13,10 @@ use std::net::Ipv4Addr;
 use arbitrary::{Result, Unstructured};
 use bgp_wire::{
     AddPathDirection, Afi, Asn, AttrBuilder, AttrOutcome, AttrScratch, AttrType, Capability,
-    Community, EncodeContext, ExtCommunity, ExtendedNextHop, Family, FamilySet, Framed, GracefulFamily,
-    HEADER_LEN, LargeCommunity, LongLivedFamily, MAX_EXTENDED, MAX_MESSAGE, Message, NextHop,
-    NlriPrefix, Open, Safi, UpdateContext, UpdateView, V4Prefix, V6Prefix, end_of_rib, next_frame,
-    pack_announce, pack_withdraw,
+    Community, EncodeContext, ExtCommunity, ExtendedNextHop, Family, FamilySet, Framed,
+    GracefulFamily, HEADER_LEN, LargeCommunity, LongLivedFamily, MAX_EXTENDED, MAX_MESSAGE,
+    Message, NextHop, NlriPrefix, Open, Safi, UpdateContext, UpdateView, V4Prefix, V6Prefix,
+    end_of_rib, next_frame, pack_announce, pack_withdraw,
 };
 
 /// Input: what [`Unstructured`] makes of it.

@@ -262,9 +262,11 @@ fn again<N: Nlri>(family: Family, canonical: &[u8], hop: Option<NextHop>, nlri: 
         }
         None => {
             assert_eq!((family, back.next_hop_v4()), (Family::IPV4_UNICAST, hop));
-            assert!(back.reach_v4().map(|r| (r.0, r.1.to_string())).eq(nlri
-                .iter()
-                .map(|r| (r.0, r.1.to_string()))));
+            assert!(
+                back.reach_v4()
+                    .map(|r| (r.0, r.1.to_string()))
+                    .eq(nlri.iter().map(|r| (r.0, r.1.to_string())))
+            );
         }
     }
     let mut scratch = AttrScratch::default();

@@ -3,8 +3,8 @@
 //! `run` builds a target with coverage (which asks the compiler for flags that stable versions only
 //! take with `RUSTC_BOOTSTRAP=1`), unpacks its committed corpus, fuzzes, minimises what is now there
 //! and packs it again; a crash stops it and is kept as a file. `minimise` does the last part alone,
-//! `add` takes inputs in from files, `list` says what there is. Works without cargo-fuzz and without a nightly compiler;
-//! needs a C++ compiler for libFuzzer itself. Working files lie in `fuzz/target/work`, never committed.
+//! `add` takes inputs in from files, `list` says what there is. Works without cargo-fuzz and without a
+//! nightly compiler; needs a C++ compiler for libFuzzer itself. Working files lie in `fuzz/target/work`, never committed.
 
 #[path = "../../fuzz/src/pack.rs"]
 #[allow(unreachable_pub, reason = "shared with the fuzz targets, which export it")]
@@ -178,6 +178,9 @@ impl Shop {
         let status = Command::new(env!("CARGO"))
             .current_dir(&self.folder)
             .env("RUSTC_BOOTSTRAP", "1")
+            // The compiler beside this cargo: a dependency that pins another toolchain for itself
+            // must not make rustup look for that one.
+            .env("RUSTC", Path::new(env!("CARGO")).with_file_name("rustc"))
             .env("RUSTFLAGS", RUSTFLAGS.join(" "))
             .env("CARGO_TARGET_DIR", &target_dir)
             .args(["build", "--release", "--target", &host, "--bin", target])

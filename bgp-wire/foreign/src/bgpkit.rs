@@ -16,7 +16,7 @@ use bgpkit_parser::{
 };
 use bytes::Bytes;
 
-use crate::{Open, Reading, Route, Update};
+use crate::{Open, Reading, Route, Update, mp_families};
 
 /// Its parser, for a four-octet session.
 ///
@@ -29,6 +29,9 @@ pub fn parse(message: &[u8]) -> Result<BgpMessage, String> {
 
 /// Reads a whole UPDATE message.
 pub fn update(message: &[u8]) -> Reading<Update> {
+    if !mp_families(message).iter().all(|f| matches!(f.safi, Safi::UNICAST | Safi::MULTICAST)) {
+        return Reading::Unable;
+    }
     let read = match parse(message) {
         Ok(BgpMessage::Update(update)) => update,
         Ok(_) => return Reading::Unable,
@@ -65,6 +68,10 @@ pub fn update(message: &[u8]) -> Reading<Update> {
             }
         }
     }
+    // It guesses ADD-PATH from the octets, whatever it is told.
+    if update.announced.iter().chain(&update.withdrawn).any(|(_, id, _)| *id != 0) {
+        return Reading::Unable;
+    }
     update.announced.sort();
     update.withdrawn.sort();
     Reading::Good(update)
@@ -73,9 +80,9 @@ pub fn update(message: &[u8]) -> Reading<Update> {
 fn routes(family: Family, list: &[NetworkPrefix]) -> Vec<Route> {
     list.iter()
         .map(|route| {
-            let wire = route.encode();
-            let skip = if route.path_id.is_some() { 4 } else { 0 };
-            (family, route.path_id.unwrap_or(0), wire.get(skip..).unwrap_or_default().to_vec())
+            // It keeps the bits behind the prefix's length, which mean nothing (RFC 4271 section 4.3).
+            let wire = NetworkPrefix::new(route.prefix.trunc(), None).encode();
+            (family, route.path_id.map_or(0, |_| u32::MAX), wire.to_vec())
         })
         .collect()
 }

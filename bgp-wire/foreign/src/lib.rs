@@ -20,7 +20,7 @@ pub mod routecore;
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use bgp_wire::Family;
+use bgp_wire::{Afi, AttrType, Family, HEADER_LEN, Safi, attrs};
 
 /// A route as octets: family, path identifier (0 without ADD-PATH), NLRI as sent.
 pub type Route = (Family, u32, Vec<u8>);
@@ -64,4 +64,24 @@ pub enum Reading<T> {
     Bad(String),
     /// The codec has no notion of something in it; nothing can be compared.
     Unable,
+}
+
+/// The families of the MP attributes of an UPDATE message, as far as they can be read. Some codecs
+/// take routes of families they do not know for plain prefixes; this is how they are kept apart.
+pub fn mp_families(message: &[u8]) -> Vec<Family> {
+    let families = || {
+        let body = message.get(HEADER_LEN..)?;
+        let (withdrawn, rest) = body.split_first_chunk()?;
+        let rest = rest.get(usize::from(u16::from_be_bytes(*withdrawn))..)?;
+        let (length, rest) = rest.split_first_chunk()?;
+        let section = rest.get(..usize::from(u16::from_be_bytes(*length)))?;
+        let mp = attrs(section)
+            .filter(|a| matches!(a.kind, AttrType::MP_REACH_NLRI | AttrType::MP_UNREACH_NLRI))
+            .filter_map(|a| a.value.first_chunk())
+            .map(|&[high, low, safi]| {
+                Family::new(Afi(u16::from_be_bytes([high, low])), Safi(safi))
+            });
+        Some(mp.collect())
+    };
+    families().unwrap_or_default()
 }

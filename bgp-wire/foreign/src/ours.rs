@@ -9,9 +9,9 @@
 use std::net::IpAddr;
 
 use bgp_wire::{
-    AttrOutcome, AttrScratch, EvpnRoute, Family, FamilySet, HEADER_LEN, Labeled, MpReach, MpUnreach,
-    NextHop, Nlri, NlriIter, RouteTargetMembership, UpdateContext, UpdateView, V4Prefix, V6Prefix,
-    Vpn, attrs,
+    AttrOutcome, AttrScratch, EvpnRoute, Family, FamilySet, HEADER_LEN, Labeled, MpReach,
+    MpUnreach, NextHop, Nlri, NlriIter, RouteTargetMembership, UpdateContext, UpdateView, V4Prefix,
+    V6Prefix, Vpn, attrs,
 };
 
 use crate::{Open, Reading, Route, Update};
@@ -73,8 +73,12 @@ pub fn update(message: &[u8]) -> Reading<Update> {
     if let Some(reach) = view.mp_reach() {
         update.mp_next_hop = reach.next_hop().map(addresses).unwrap_or_default();
         match reach.family() {
-            Family::IPV4_UNICAST | Family::IPV4_MULTICAST => announced::<V4Prefix>(reach, &mut update),
-            Family::IPV6_UNICAST | Family::IPV6_MULTICAST => announced::<V6Prefix>(reach, &mut update),
+            Family::IPV4_UNICAST | Family::IPV4_MULTICAST => {
+                announced::<V4Prefix>(reach, &mut update)
+            }
+            Family::IPV6_UNICAST | Family::IPV6_MULTICAST => {
+                announced::<V6Prefix>(reach, &mut update)
+            }
             Family::IPV4_LABELED => announced::<Labeled<V4Prefix>>(reach, &mut update),
             Family::IPV6_LABELED => announced::<Labeled<V6Prefix>>(reach, &mut update),
             Family::IPV4_VPN => announced::<Vpn<V4Prefix>>(reach, &mut update),
@@ -85,8 +89,12 @@ pub fn update(message: &[u8]) -> Reading<Update> {
     }
     if let Some(unreach) = view.mp_unreach() {
         match unreach.family() {
-            Family::IPV4_UNICAST | Family::IPV4_MULTICAST => withdrawn::<V4Prefix>(unreach, &mut update),
-            Family::IPV6_UNICAST | Family::IPV6_MULTICAST => withdrawn::<V6Prefix>(unreach, &mut update),
+            Family::IPV4_UNICAST | Family::IPV4_MULTICAST => {
+                withdrawn::<V4Prefix>(unreach, &mut update)
+            }
+            Family::IPV6_UNICAST | Family::IPV6_MULTICAST => {
+                withdrawn::<V6Prefix>(unreach, &mut update)
+            }
             Family::IPV4_LABELED => withdrawn::<Labeled<V4Prefix>>(unreach, &mut update),
             Family::IPV6_LABELED => withdrawn::<Labeled<V6Prefix>>(unreach, &mut update),
             Family::IPV4_VPN => withdrawn::<Vpn<V4Prefix>>(unreach, &mut update),

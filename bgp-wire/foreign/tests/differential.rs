@@ -12,6 +12,7 @@ use std::{fs, path::PathBuf};
 use bgp_wire_foreign::compare;
 
 #[path = "../../../fuzz/src/pack.rs"]
+#[allow(dead_code, reason = "shared with those who write corpora")]
 mod pack;
 
 fn fuzz(name: &str) -> PathBuf {
@@ -39,8 +40,11 @@ fn corpus_and_regressions() {
 #[test]
 fn every_known_difference_is_documented() {
     let text = fs::read_to_string(fuzz("DISAGREEMENTS.md")).unwrap();
-    let documented: Vec<&str> =
-        text.lines().filter_map(|l| l.strip_prefix("- `")?.split_once('`')).map(|(k, _)| k).collect();
+    let documented: Vec<&str> = text
+        .lines()
+        .filter_map(|l| l.strip_prefix("- `")?.split_once('`'))
+        .map(|(k, _)| k)
+        .collect();
     for known in compare::KNOWN {
         assert!(documented.contains(known), "DISAGREEMENTS.md has no entry `{known}`");
     }
