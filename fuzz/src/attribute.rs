@@ -8,7 +8,7 @@
 //! what is kept is a fixed point.
 //! References: RFC 7606 sections 3 and 7.
 
-use bgp_wire::{AttrScratch, AttrType, UpdateContext, UpdateView};
+use bgp_wire::{AttrScratch, AttrType, AttrValue, UpdateContext, UpdateView};
 
 use super::update;
 
@@ -19,6 +19,7 @@ pub fn target(input: &[u8]) {
         return;
     }
     let ctx = update::context(bits);
+    typed(AttrType(kind), value, ctx.as4);
     let body = around(AttrType(kind), flags, value, ctx.as4);
     let Some(view) = update::parse(&body, &ctx) else { return };
     let mut scratch = AttrScratch::default();
@@ -36,6 +37,20 @@ pub fn target(input: &[u8]) {
     assert_eq!(update::judged(&view, &body, &mut scratch), Some(&canonical[..]));
     // A two-octet path doubles when it is widened.
     assert!(canonical.len() <= 2 * value.len() + 64);
+}
+
+/// The typed value gives the octets back, and so does its text; both ways to say whether it is good
+/// agree as far as they look at the same.
+fn typed(kind: AttrType, value: &[u8], as4: bool) {
+    let Ok(decoded) = AttrValue::decode(kind, value, as4) else { return };
+    let mut octets = Vec::new();
+    decoded.put(&mut octets);
+    assert_eq!(octets, value, "{kind}");
+    let text = decoded.to_string();
+    match AttrValue::parse_for(kind, &text, as4) {
+        Ok(parsed) => assert_eq!(parsed, value, "{kind} shown as {text:?}"),
+        Err(e) => panic!("{kind} shown as {text:?}: {e}"),
+    }
 }
 
 /// An UPDATE body for 10.0.0.0/8 with the mandatory attributes and this one at its place.

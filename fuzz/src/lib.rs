@@ -11,6 +11,7 @@
 
 pub mod attribute;
 pub mod encode;
+pub mod findings;
 pub mod frame;
 pub mod notification;
 pub mod open;
@@ -26,12 +27,14 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: &[Target] = &[
     ("attribute", attribute::target),
     ("encode", encode::target),
+    ("findings", findings::target),
     ("frame", frame::target),
     ("notification", notification::target),
     ("open", open::target),
     ("route_refresh", route_refresh::target),
     ("text", text::target),
     ("update_evpn", update::evpn),
+    ("update_flowspec", update::flowspec),
     ("update_labeled", update::labeled),
     ("update_rtc", update::rtc),
     ("update_unicast", update::unicast),

@@ -14,9 +14,9 @@ use std::str::FromStr;
 
 use bgp_wire::{
     AsPath, Asn, AttrOutcome, AttrScratch, Community, EncodeContext, EvpnRoute, ExtCommunity,
-    Family, FamilySet, HEADER_LEN, Labeled, LargeCommunity, MAX_EXTENDED, MpFault, NextHop, Nlri,
-    NlriIter, Notification, RouteTargetMembership, Summary, UpdateContext, UpdateView, V4Prefix,
-    V6Prefix, Vpn, attrs, pack_announce, pack_withdraw,
+    Family, FamilySet, FlowSpec, HEADER_LEN, Labeled, LargeCommunity, MAX_EXTENDED, MpFault,
+    NextHop, Nlri, NlriIter, Notification, RouteTargetMembership, Summary, UpdateContext,
+    UpdateView, V4Prefix, V6Prefix, Vpn, VpnFlowSpec, attrs, pack_announce, pack_withdraw,
 };
 
 /// IPv4 and IPv6, unicast and multicast. Input: an octet of context, then the body.
@@ -44,10 +44,22 @@ pub fn rtc(input: &[u8]) {
     target(input, &[Family::ROUTE_TARGET]);
 }
 
+/// Flow specifications, plain and of VPNs, as [`unicast`].
+pub fn flowspec(input: &[u8]) {
+    target(input, &FLOW_SPEC);
+}
+
+const FLOW_SPEC: [Family; 4] = [
+    Family::IPV4_FLOW_SPEC,
+    Family::IPV6_FLOW_SPEC,
+    Family::IPV4_FLOW_SPEC_VPN,
+    Family::IPV6_FLOW_SPEC_VPN,
+];
+
 const UNICAST: [Family; 2] = [Family::IPV4_UNICAST, Family::IPV6_UNICAST];
 
 /// Every family with routes of a type.
-const ALL: [Family; 10] = [
+const ALL: [Family; 14] = [
     Family::IPV4_UNICAST,
     Family::IPV6_UNICAST,
     Family::IPV4_MULTICAST,
@@ -58,6 +70,10 @@ const ALL: [Family; 10] = [
     Family::IPV6_VPN,
     Family::EVPN,
     Family::ROUTE_TARGET,
+    Family::IPV4_FLOW_SPEC,
+    Family::IPV6_FLOW_SPEC,
+    Family::IPV4_FLOW_SPEC_VPN,
+    Family::IPV6_FLOW_SPEC_VPN,
 ];
 
 /// `$run::<N>($($arg),*)` with the type of the family's routes.
@@ -72,6 +88,10 @@ macro_rules! with_routes_of {
             Family::IPV6_VPN => $run::<Vpn<V6Prefix>>($($arg),*),
             Family::EVPN => $run::<EvpnRoute>($($arg),*),
             Family::ROUTE_TARGET => $run::<RouteTargetMembership>($($arg),*),
+            Family::IPV4_FLOW_SPEC => $run::<FlowSpec<V4Prefix>>($($arg),*),
+            Family::IPV6_FLOW_SPEC => $run::<FlowSpec<V6Prefix>>($($arg),*),
+            Family::IPV4_FLOW_SPEC_VPN => $run::<VpnFlowSpec<V4Prefix>>($($arg),*),
+            Family::IPV6_FLOW_SPEC_VPN => $run::<VpnFlowSpec<V6Prefix>>($($arg),*),
             other => panic!("{other} was not negotiated"),
         }
     };
@@ -113,9 +133,14 @@ fn target(input: &[u8], own: &[Family]) {
     }
 }
 
+/// All families with routes of a type.
+pub(super) fn every_family() -> FamilySet {
+    ALL.into_iter().collect()
+}
+
 /// The session an input is of.
 pub(super) fn context(bits: u8) -> UpdateContext {
-    let all: FamilySet = ALL.into_iter().collect();
+    let all = every_family();
     let which = |bit: u8| if bits & bit != 0 { all } else { FamilySet::EMPTY };
     UpdateContext {
         as4: bits & 1 != 0,
@@ -231,7 +256,7 @@ const SEND: EncodeContext = EncodeContext { as4: true, max_len: MAX_EXTENDED, ad
 
 /// How what [`SEND`] sends is read by an internal peer that offers everything.
 fn receive() -> UpdateContext {
-    let all: FamilySet = ALL.into_iter().collect();
+    let all = every_family();
     UpdateContext {
         ebgp: false,
         confederation: true,

@@ -40,9 +40,11 @@ pub fn update(message: &[u8]) -> Reading<Update> {
     if let Some(warning) = read.attributes.validation_warnings().first() {
         return Reading::Bad(format!("{warning:?}"));
     }
-    let mut update = Update::default();
-    update.withdrawn = routes(Family::IPV4_UNICAST, &read.withdrawn_prefixes);
-    update.announced = routes(Family::IPV4_UNICAST, &read.announced_prefixes);
+    let mut update = Update {
+        withdrawn: routes(Family::IPV4_UNICAST, &read.withdrawn_prefixes),
+        announced: routes(Family::IPV4_UNICAST, &read.announced_prefixes),
+        ..Update::default()
+    };
     for attribute in read.attributes.into_attributes_iter() {
         match &attribute.value {
             AttributeValue::NextHop(addr) => {

@@ -39,9 +39,11 @@ pub fn update(message: &[u8]) -> Reading<Update> {
 }
 
 fn read(message: &BgpUpdateMessage) -> Option<Update> {
-    let mut update = Update::default();
-    update.withdrawn = routes(Family::IPV4_UNICAST, message.withdraw_routes(), |r| r.path_id())?;
-    update.announced = routes(Family::IPV4_UNICAST, message.nlri(), |r| r.path_id())?;
+    let mut update = Update {
+        withdrawn: routes(Family::IPV4_UNICAST, message.withdraw_routes(), |r| r.path_id())?,
+        announced: routes(Family::IPV4_UNICAST, message.nlri(), |r| r.path_id())?,
+        ..Update::default()
+    };
     for attribute in message.path_attributes() {
         match attribute.value() {
             PathAttributeValue::MpReach(reach) => {

@@ -9,9 +9,8 @@
 use std::net::IpAddr;
 
 use bgp_wire::{
-    AttrOutcome, AttrScratch, EvpnRoute, Family, FamilySet, HEADER_LEN, Labeled, MpReach,
-    MpUnreach, NextHop, Nlri, NlriIter, RouteTargetMembership, UpdateContext, UpdateView, V4Prefix,
-    V6Prefix, Vpn, attrs,
+    AttrOutcome, AttrScratch, Family, FamilySet, HEADER_LEN, NextHop, Nlri, UpdateContext,
+    UpdateView, attrs,
 };
 
 use crate::{Open, Reading, Route, Update};
@@ -72,54 +71,23 @@ pub fn update(message: &[u8]) -> Reading<Update> {
     }
     if let Some(reach) = view.mp_reach() {
         update.mp_next_hop = reach.next_hop().map(addresses).unwrap_or_default();
-        match reach.family() {
-            Family::IPV4_UNICAST | Family::IPV4_MULTICAST => {
-                announced::<V4Prefix>(reach, &mut update)
-            }
-            Family::IPV6_UNICAST | Family::IPV6_MULTICAST => {
-                announced::<V6Prefix>(reach, &mut update)
-            }
-            Family::IPV4_LABELED => announced::<Labeled<V4Prefix>>(reach, &mut update),
-            Family::IPV6_LABELED => announced::<Labeled<V6Prefix>>(reach, &mut update),
-            Family::IPV4_VPN => announced::<Vpn<V4Prefix>>(reach, &mut update),
-            Family::IPV6_VPN => announced::<Vpn<V6Prefix>>(reach, &mut update),
-            Family::EVPN => announced::<EvpnRoute>(reach, &mut update),
-            _ => announced::<RouteTargetMembership>(reach, &mut update),
+        for (id, route) in reach.any() {
+            let mut wire = Vec::new();
+            route.put(&mut wire);
+            update.announced.push((reach.family(), id, wire));
         }
     }
     if let Some(unreach) = view.mp_unreach() {
-        match unreach.family() {
-            Family::IPV4_UNICAST | Family::IPV4_MULTICAST => {
-                withdrawn::<V4Prefix>(unreach, &mut update)
-            }
-            Family::IPV6_UNICAST | Family::IPV6_MULTICAST => {
-                withdrawn::<V6Prefix>(unreach, &mut update)
-            }
-            Family::IPV4_LABELED => withdrawn::<Labeled<V4Prefix>>(unreach, &mut update),
-            Family::IPV6_LABELED => withdrawn::<Labeled<V6Prefix>>(unreach, &mut update),
-            Family::IPV4_VPN => withdrawn::<Vpn<V4Prefix>>(unreach, &mut update),
-            Family::IPV6_VPN => withdrawn::<Vpn<V6Prefix>>(unreach, &mut update),
-            Family::EVPN => withdrawn::<EvpnRoute>(unreach, &mut update),
-            _ => withdrawn::<RouteTargetMembership>(unreach, &mut update),
+        for (id, route) in unreach.any() {
+            let mut wire = Vec::new();
+            route.put_withdrawn(&mut wire);
+            update.withdrawn.push((unreach.family(), id, wire));
         }
     }
     update.announced.sort();
     update.withdrawn.sort();
     update.attributes = attrs(canonical).map(|a| (a.kind.0, a.value.to_vec())).collect();
     Reading::Good(update)
-}
-
-fn announced<N: Nlri>(reach: MpReach<'_>, update: &mut Update) {
-    put(reach.family(), reach.iter::<N>().expect("its own type"), &mut update.announced);
-}
-
-fn withdrawn<N: Nlri>(unreach: MpUnreach<'_>, update: &mut Update) {
-    let iter: NlriIter<'_, N> = unreach.iter().expect("its own type");
-    update.withdrawn.extend(iter.map(|(id, route)| {
-        let mut wire = Vec::new();
-        route.put_withdrawn(&mut wire);
-        (unreach.family(), id, wire)
-    }));
 }
 
 /// Reads the body of an OPEN.
