@@ -172,7 +172,7 @@ pub enum TypeName {
     RouteRefresh,
     /// A route of a table dump
     Route,
-    /// A change of session state (MRT)
+    /// An event of a session, of its transport or of the file
     State,
     /// Octets missing from a capture, or that no message could be made of
     Gap,
