@@ -1,3 +1,5 @@
+//! Extended communities: octets of their RFCs, and text that reads back whatever the octets.
+
 use proptest::prelude::*;
 
 use super::*;

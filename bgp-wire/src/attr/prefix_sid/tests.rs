@@ -1,3 +1,5 @@
+//! Prefix-SID and SRv6 services: octets of their RFCs, text both ways, and what is malformed where.
+
 use std::net::Ipv6Addr;
 
 use super::*;

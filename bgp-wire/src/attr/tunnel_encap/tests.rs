@@ -1,3 +1,5 @@
+//! Tunnel encapsulation: octets of RFC 9012, text both ways, and what is malformed where.
+
 use super::*;
 
 fn parsed(text: &str) -> Vec<u8> {

@@ -1,3 +1,5 @@
+//! Values of every attribute: octets, text and back, and what no attribute can be.
+
 use super::*;
 
 fn shown(kind: AttrType, value: &[u8], as4: bool) -> String {

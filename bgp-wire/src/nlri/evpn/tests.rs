@@ -1,3 +1,5 @@
+//! EVPN routes: octets of each type, text both ways, keys, and values that do not fit their type.
+
 use super::*;
 
 const RD: [u8; 8] = [0, 1, 192, 0, 2, 1, 0, 7];

@@ -1,3 +1,5 @@
+//! Flow specifications: octets of the RFCs, text both ways, and what is malformed.
+
 use super::*;
 use crate::prefix::{V4Prefix, V6Prefix};
 
