@@ -5,8 +5,8 @@
 //! Those over 4096 octets are extended messages (RFC 8654).
 //!
 //! Decoding: everybody reads all attributes and all routes. `ours` is the receive path: canonical
-//! attributes, their summary, and every route; `ours-typed` also decodes each attribute's value and
-//! walks every list in it. netgauze and bgpkit build owned values; routecore, which is lazy, is made
+//! attributes, their summary, and every route in a column that is kept; `ours-iter` takes the routes
+//! one by one instead; `ours-typed` also decodes each attribute's value and walks every list in it. netgauze and bgpkit build owned values; routecore, which is lazy, is made
 //! to turn each attribute into its owned type and to yield each route. bgpkit-parser has no VPN or
 //! EVPN routes. Building and dropping of values is part of the time.
 //!
@@ -16,12 +16,12 @@
 //!
 //! Allocations a message are printed before the times: `cargo bench -p bgp-wire-foreign`.
 
-use std::{hint::black_box, io::Write as _};
+use std::{any::Any, hint::black_box, io::Write as _};
 
 use allocation_counter::measure;
 use bgp_wire::{
     Asn, AttrBuilder, AttrOutcome, AttrScratch, AttrValue, Community, EncodeContext, EvpnRoute,
-    ExtCommunity, Family, HEADER_LEN, Label, LabelStack, MAX_EXTENDED, NextHop, Nlri,
+    ExtCommunity, Family, HEADER_LEN, Label, LabelStack, MAX_EXTENDED, NextHop, Nlri, NlriIter,
     RouteDistinguisher, Summary, UpdateContext, UpdateView, V4Prefix, V6Prefix, Vpn, attrs,
     pack_announce,
 };
@@ -114,22 +114,49 @@ fn evpn(n: usize) -> Case<EvpnRoute> {
     })
 }
 
-fn walk<N: Nlri>(view: &UpdateView<'_>) {
-    match view.mp_reach() {
-        Some(reach) => reach.iter::<N>().expect("its own type").for_each(|route| {
-            black_box(route);
-        }),
-        None => view.reach_v4().for_each(|route| {
-            black_box(route);
-        }),
+/// What a session keeps from one message to the next.
+struct Kept<N> {
+    scratch: AttrScratch,
+    column: Vec<N>,
+}
+
+impl<N> Kept<N> {
+    fn new() -> Self {
+        Self { scratch: AttrScratch::default(), column: Vec::new() }
     }
 }
 
-fn ours<N: Nlri>(message: &[u8], ctx: &UpdateContext, scratch: &mut AttrScratch, typed: bool) {
+/// How ours reads.
+#[derive(Copy, Clone, Eq, PartialEq)]
+enum Mode {
+    /// The receive path.
+    Column,
+    /// Routes one by one, nothing kept.
+    Iter,
+    /// The receive path, and every attribute's value.
+    Typed,
+}
+
+const MODES: [(&str, Mode); 3] =
+    [("ours", Mode::Column), ("ours-iter", Mode::Iter), ("ours-typed", Mode::Typed)];
+
+fn routes<N: Nlri>(iter: NlriIter<'_, N>, mode: Mode, column: &mut Vec<N>) {
+    if mode == Mode::Iter {
+        iter.for_each(|route| {
+            black_box(route);
+        });
+    } else {
+        iter.read_into(column);
+    }
+}
+
+fn ours<N: Nlri>(message: &[u8], ctx: &UpdateContext, kept: &mut Kept<N>, mode: Mode) {
     let view = UpdateView::parse(&message[HEADER_LEN..], ctx).expect("valid");
-    let AttrOutcome::Ok { canonical, .. } = view.attrs(scratch) else { unreachable!("valid") };
+    let AttrOutcome::Ok { canonical, .. } = view.attrs(&mut kept.scratch) else {
+        unreachable!("valid")
+    };
     black_box(Summary::of(canonical));
-    if typed {
+    if mode == Mode::Typed {
         for attr in attrs(canonical) {
             match AttrValue::decode(attr.kind, attr.value, true).expect("canonical") {
                 AttrValue::AsPath(path) => path.asns().for_each(|asn| {
@@ -147,7 +174,18 @@ fn ours<N: Nlri>(message: &[u8], ctx: &UpdateContext, scratch: &mut AttrScratch,
             }
         }
     }
-    walk::<N>(&view);
+    kept.column.clear();
+    match view.mp_reach() {
+        Some(reach) => {
+            routes(reach.iter::<N>().expect("its own type"), mode, &mut kept.column);
+        }
+        None => {
+            let column: &mut dyn Any = &mut kept.column;
+            let column = column.downcast_mut().expect("classic routes are IPv4");
+            routes::<V4Prefix>(view.reach_v4(), mode, column);
+        }
+    }
+    black_box(&kept.column);
 }
 
 fn routecore(message: &[u8], config: &SessionConfig) {
@@ -170,10 +208,10 @@ fn decode_case<N: Nlri>(c: &mut Criterion, case: &Case<N>) {
     let mut group = c.benchmark_group(format!("decode-{}", case.name));
     group.throughput(Throughput::Elements(n as u64));
     let ctx = ours::context();
-    let mut scratch = AttrScratch::default();
-    for (name, typed) in [("ours", false), ("ours-typed", true)] {
+    let mut kept = Kept::new();
+    for (name, mode) in MODES {
         group.bench_function(BenchmarkId::new(name, n), |b| {
-            b.iter(|| ours::<N>(black_box(message), &ctx, &mut scratch, typed));
+            b.iter(|| ours::<N>(black_box(message), &ctx, &mut kept, mode));
         });
     }
     group.bench_function(BenchmarkId::new("netgauze", n), |b| {
@@ -225,7 +263,7 @@ fn encode_case<N: Nlri>(c: &mut Criterion, case: &Case<N>) {
 fn allocations<N: Nlri>(case: &Case<N>) {
     let message = &case.message;
     let ctx = ours::context();
-    let mut scratch = AttrScratch::default();
+    let mut kept = Kept::new();
     let config = SessionConfig::modern();
     let octets = Bytes::from(message.clone());
     let line = |name: &str, run: &mut dyn FnMut()| {
@@ -240,8 +278,9 @@ fn allocations<N: Nlri>(case: &Case<N>) {
             info.bytes_total
         );
     };
-    line("ours", &mut || ours::<N>(message, &ctx, &mut scratch, false));
-    line("ours-typed", &mut || ours::<N>(message, &ctx, &mut scratch, true));
+    for (name, mode) in MODES {
+        line(name, &mut || ours::<N>(message, &ctx, &mut kept, mode));
+    }
     line("netgauze", &mut || {
         black_box(netgauze::parse(message).expect("valid"));
     });

@@ -65,6 +65,9 @@ pub const KNOWN: &[&str] = &[
     "routecore update refuses: Form(FormError(\"invalid MP_REACH_NLRI\"))",
     "routecore update refuses: Form(FormError(\"invalid attribute\"))",
     "routecore update refuses: Form(FormError(\"non-zero host portion\"))",
+    "routecore update accepts: OptionalAttribute",
+    "routecore update announced: [(Family { afi: Afi(19), safi: Safi(46)",
+    "routecore update withdrawn: [(Family { afi: Afi(19), safi: Safi(46)",
 ];
 
 /// Every difference about a whole message (OPEN or UPDATE; of others there are none).

@@ -16,7 +16,7 @@ use bgp_wire::{
 use crate::{Open, Reading, Route, Update};
 
 /// The families compared.
-const FAMILIES: [Family; 10] = [
+const FAMILIES: [Family; 12] = [
     Family::IPV4_UNICAST,
     Family::IPV6_UNICAST,
     Family::IPV4_MULTICAST,
@@ -27,6 +27,8 @@ const FAMILIES: [Family; 10] = [
     Family::IPV6_VPN,
     Family::EVPN,
     Family::ROUTE_TARGET,
+    Family::IPV4_FLOW_SPEC,
+    Family::IPV6_FLOW_SPEC,
 ];
 
 /// The session messages are read in.

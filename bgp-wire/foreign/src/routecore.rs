@@ -52,11 +52,10 @@ fn read(octets: &[u8]) -> Result<Option<Update>, ParseError> {
         update.next_hop = addresses(&hop).first().copied();
     }
     if let Some(hop) = message.mp_next_hop()? {
-        let hops = addresses(&hop);
-        if hops.is_empty() {
+        if matches!(hop, NextHop::Unimplemented(_)) {
             return Ok(None);
         }
-        update.mp_next_hop = hops;
+        update.mp_next_hop = addresses(&hop);
     }
     for attribute in message.path_attributes()? {
         let attribute = attribute?;
