@@ -66,22 +66,29 @@ pub enum Reading<T> {
     Unable,
 }
 
-/// The families of the MP attributes of an UPDATE message, as far as they can be read. Some codecs
-/// take routes of families they do not know for plain prefixes; this is how they are kept apart.
-pub fn mp_families(message: &[u8]) -> Vec<Family> {
-    let families = || {
+/// The attribute section of an UPDATE message; nothing if its lengths do not add up.
+fn attribute_section(message: &[u8]) -> &[u8] {
+    let section = || {
         let body = message.get(HEADER_LEN..)?;
         let (withdrawn, rest) = body.split_first_chunk()?;
         let rest = rest.get(usize::from(u16::from_be_bytes(*withdrawn))..)?;
         let (length, rest) = rest.split_first_chunk()?;
-        let section = rest.get(..usize::from(u16::from_be_bytes(*length)))?;
-        let mp = attrs(section)
-            .filter(|a| matches!(a.kind, AttrType::MP_REACH_NLRI | AttrType::MP_UNREACH_NLRI))
-            .filter_map(|a| a.value.first_chunk())
-            .map(|&[high, low, safi]| {
-                Family::new(Afi(u16::from_be_bytes([high, low])), Safi(safi))
-            });
-        Some(mp.collect())
+        rest.get(..usize::from(u16::from_be_bytes(*length)))
     };
-    families().unwrap_or_default()
+    section().unwrap_or_default()
+}
+
+/// The flags of the first attribute of this type.
+fn attribute_flags(message: &[u8], kind: u8) -> Option<u8> {
+    attrs(attribute_section(message)).find(|a| a.kind.0 == kind).map(|a| a.flags)
+}
+
+/// The families of the MP attributes of an UPDATE message, as far as they can be read. Some codecs
+/// take routes of families they do not know for plain prefixes; this is how they are kept apart.
+pub fn mp_families(message: &[u8]) -> Vec<Family> {
+    attrs(attribute_section(message))
+        .filter(|a| matches!(a.kind, AttrType::MP_REACH_NLRI | AttrType::MP_UNREACH_NLRI))
+        .filter_map(|a| a.value.first_chunk())
+        .map(|&[high, low, safi]| Family::new(Afi(u16::from_be_bytes([high, low])), Safi(safi)))
+        .collect()
 }
