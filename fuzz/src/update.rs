@@ -13,9 +13,9 @@
 use std::str::FromStr;
 
 use bgp_wire::{
-    AsPath, Asn, AttrOutcome, AttrScratch, Community, EncodeContext, EvpnRoute, ExtCommunity,
-    Family, FamilySet, FlowSpec, HEADER_LEN, Labeled, LargeCommunity, MAX_EXTENDED, MpFault,
-    NextHop, Nlri, NlriIter, Notification, RouteTargetMembership, Summary, UpdateContext,
+    AnyNlri, AsPath, Asn, AttrOutcome, AttrScratch, Community, EncodeContext, EvpnRoute,
+    ExtCommunity, Family, FamilySet, FlowSpec, HEADER_LEN, Labeled, LargeCommunity, MAX_EXTENDED,
+    MpFault, NextHop, Nlri, NlriIter, Notification, RouteTargetMembership, Summary, UpdateContext,
     UpdateView, V4Prefix, V6Prefix, Vpn, VpnFlowSpec, attrs, pack_announce, pack_withdraw,
 };
 
@@ -57,24 +57,6 @@ const FLOW_SPEC: [Family; 4] = [
 ];
 
 const UNICAST: [Family; 2] = [Family::IPV4_UNICAST, Family::IPV6_UNICAST];
-
-/// Every family with routes of a type.
-const ALL: [Family; 14] = [
-    Family::IPV4_UNICAST,
-    Family::IPV6_UNICAST,
-    Family::IPV4_MULTICAST,
-    Family::IPV6_MULTICAST,
-    Family::IPV4_LABELED,
-    Family::IPV6_LABELED,
-    Family::IPV4_VPN,
-    Family::IPV6_VPN,
-    Family::EVPN,
-    Family::ROUTE_TARGET,
-    Family::IPV4_FLOW_SPEC,
-    Family::IPV6_FLOW_SPEC,
-    Family::IPV4_FLOW_SPEC_VPN,
-    Family::IPV6_FLOW_SPEC_VPN,
-];
 
 /// `$run::<N>($($arg),*)` with the type of the family's routes.
 macro_rules! with_routes_of {
@@ -135,7 +117,7 @@ fn target(input: &[u8], own: &[Family]) {
 
 /// All families with routes of a type.
 pub(super) fn every_family() -> FamilySet {
-    ALL.into_iter().collect()
+    AnyNlri::FAMILIES.into_iter().collect()
 }
 
 /// The session an input is of.

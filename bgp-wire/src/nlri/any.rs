@@ -137,6 +137,25 @@ macro_rules! of_family {
 }
 
 impl AnyNlri {
+    /// The families whose NLRI this crate reads.
+    pub const FAMILIES: [Family; 15] = [
+        Family::IPV4_UNICAST,
+        Family::IPV6_UNICAST,
+        Family::IPV4_MULTICAST,
+        Family::IPV6_MULTICAST,
+        Family::IPV4_LABELED,
+        Family::IPV6_LABELED,
+        Family::IPV4_VPN,
+        Family::IPV6_VPN,
+        Family::EVPN,
+        Family::ROUTE_TARGET,
+        Family::L2VPN_ROUTE_TARGET,
+        Family::IPV4_FLOW_SPEC,
+        Family::IPV6_FLOW_SPEC,
+        Family::IPV4_FLOW_SPEC_VPN,
+        Family::IPV6_FLOW_SPEC_VPN,
+    ];
+
     /// Reads one route of `family` off the front of a field of MP_REACH_NLRI or, if `withdrawn`, of
     /// MP_UNREACH_NLRI (without path identifier). `None` if the route's length is impossible, it is cut
     /// short, or this crate does not read the family's NLRI ([`Self::reads`]).

@@ -13,23 +13,7 @@ use proptest::{collection::vec, option, prelude::*};
 use crate::arb;
 
 /// Every family whose routes there are.
-pub(crate) const FAMILIES: [Family; 15] = [
-    Family::IPV4_UNICAST,
-    Family::IPV6_UNICAST,
-    Family::IPV4_MULTICAST,
-    Family::IPV6_MULTICAST,
-    Family::IPV4_LABELED,
-    Family::IPV6_LABELED,
-    Family::IPV4_VPN,
-    Family::IPV6_VPN,
-    Family::EVPN,
-    Family::ROUTE_TARGET,
-    Family::new(bgp_wire::Afi::L2VPN, bgp_wire::Safi::ROUTE_TARGET),
-    Family::IPV4_FLOW_SPEC,
-    Family::IPV6_FLOW_SPEC,
-    Family::IPV4_FLOW_SPEC_VPN,
-    Family::IPV6_FLOW_SPEC_VPN,
-];
+pub(crate) const FAMILIES: [Family; 15] = AnyNlri::FAMILIES;
 
 /// Routes that can be announced in `family`, one of [`FAMILIES`].
 pub(crate) fn route(family: Family) -> BoxedStrategy<AnyNlri> {

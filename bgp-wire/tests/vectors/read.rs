@@ -53,27 +53,9 @@ pub(crate) fn field<'a>(entry: &'a Value, name: &str) -> &'a str {
     entry[name].as_str().unwrap_or_default()
 }
 
-/// Every family with routes.
-const FAMILIES: [Family; 14] = [
-    Family::IPV4_UNICAST,
-    Family::IPV6_UNICAST,
-    Family::IPV4_MULTICAST,
-    Family::IPV6_MULTICAST,
-    Family::IPV4_LABELED,
-    Family::IPV6_LABELED,
-    Family::IPV4_VPN,
-    Family::IPV6_VPN,
-    Family::EVPN,
-    Family::ROUTE_TARGET,
-    Family::IPV4_FLOW_SPEC,
-    Family::IPV6_FLOW_SPEC,
-    Family::IPV4_FLOW_SPEC_VPN,
-    Family::IPV6_FLOW_SPEC_VPN,
-];
-
 /// An internal session with every family and every extension but ADD-PATH.
 pub(crate) fn context() -> UpdateContext {
-    let families: FamilySet = FAMILIES.into_iter().collect();
+    let families: FamilySet = AnyNlri::FAMILIES.into_iter().collect();
     UpdateContext {
         ebgp: false,
         aigp: true,
