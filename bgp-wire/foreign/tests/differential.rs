@@ -54,7 +54,7 @@ fn recorded_messages() {
         if path.to_string_lossy().contains("built") {
             continue;
         }
-        let Ok(reader) = fs::read(&path).map(|octets| Input::bytes(octets)) else {
+        let Ok(reader) = fs::read(&path).map(Input::bytes) else {
             continue;
         };
         let Ok(mut reader) = open(reader, Format::Auto) else { continue };
