@@ -81,7 +81,7 @@ fn recorded_messages() {
 fn all_files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten() {
-        let path = entry.unwrap().path();
+        let path = entry.expect("a readable folder").path();
         if path.is_dir() { found.extend(all_files(&path)) } else { found.push(path) }
     }
     found.sort();
