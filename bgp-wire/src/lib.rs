@@ -19,16 +19,30 @@
 //! ends the session; `UpdateView::attrs` what costs routes or attributes ([`attr::table`] has a row
 //! for each attribute). Semantics (is this the right AS, is there a loop, does the next hop resolve)
 //! belong to the callers. Every [`DecodeError`] carries the octet offset of the fault and makes the
-//! exact NOTIFICATION. For people, [`findings`] lists all there is to say about a message, each with
+//! exact NOTIFICATION. For people, [`findings()`] lists all there is to say about a message, each with
 //! its octet, verdict and section.
 //!
 //! Invariants: no input panics or makes a loop longer than itself; unknown capabilities and unknown
 //! transitive attributes survive octet for octet; canonical attribute bytes of equal sets are equal.
 //!
 //! What is allocated: decoding a message of `n` octets allocates at most `128 * n + 4096` octets, all
-//! allocations added up (findings and text are apart). In the steady state, with a warm [`AttrScratch`] or output buffer, an UPDATE allocates nothing, in or out, save
-//! for repeated large communities, packing for a two-octet peer, and routes too long to be inline
-//! (opaque EVPN, long flow specifications). `tests/alloc.rs` counts.
+//! allocations added up (findings and text are apart). In the steady state, with a warm
+//! [`AttrScratch`] or output buffer, an UPDATE allocates nothing, in or out, save for repeated large
+//! communities, packing for a two-octet peer, and routes too long to be inline (opaque EVPN, long
+//! flow specifications). `tests/alloc.rs` counts.
+//!
+//! Where to begin:
+//!
+//! | to | use |
+//! |---|---|
+//! | cut a stream into messages | [`next_frame`], [`Message::decode`] |
+//! | read an UPDATE | [`UpdateView`]: `reach_v4`, `mp_reach` and their like for routes, `attrs` for attributes |
+//! | read attributes of a canonical set | [`attr::attrs`] and [`AsPath::of`], [`Community::of`], ... one by one; [`attr::AttrValue`] any of them; [`Summary`] what a decision needs |
+//! | read routes of any family | [`nlri::AnyNlri`], or the type of the family |
+//! | make attributes, then UPDATEs | [`AttrBuilder`], [`pack_announce`], [`pack_withdraw`], [`end_of_rib`] |
+//! | answer a fault | [`DecodeError::notification`] |
+//! | explain a message to a person | [`message_findings`], `Display` of everything |
+//! | read what people write | `FromStr` and `parse`: what is shown reads back |
 //!
 //! Families with NLRI of their own: IPv4 and IPv6 unicast, multicast, labelled, VPN, flow
 //! specification and VPN flow specification; EVPN; route target constraint ([`nlri`] has their
@@ -66,9 +80,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! References: RFC 4271, 1997, 2545, 2918, 4360, 4456, 4724, 4760, 5065, 5492, 5701, 6286, 6514,
-//! 6608, 6793, 7311, 7313, 7606, 7607, 7911, 8092, 8538, 8654, 8669, 8950, 9003, 9012, 9072, 9234,
-//! 9252, 9384, 9494, 9552, 9687.
+//! References: RFC 4271, 1997, 2545, 2918, 4360, 4364, 4456, 4659, 4684, 4724, 4760, 5065, 5291, 5292,
+//! 5492, 5668, 5701, 6286, 6514, 6608, 6793, 7311, 7313, 7432, 7606, 7607, 7911, 8092, 8277, 8365, 8538,
+//! 8654, 8669, 8950, 8955, 8956, 9003, 9012, 9072, 9136, 9234, 9252, 9384, 9494, 9552, 9687.
 #![forbid(unsafe_code)]
 
 pub mod asn;

@@ -4,7 +4,7 @@
 //! Where: over the value of BGP Prefix-SID; its verdict is asked of [`check`] by the canonicaliser.
 //! How: a borrowed slice and an iterator over its TLVs; unknown TLVs are kept and passed on.
 //! Text: `label-index=100 srgb=16000/8000,24000/1000 l3-service[sid[...]] 9=0x0102`; see
-//! [`srv6`](super::srv6) for what is in a service.
+//! [`srv6`] for what is in a service.
 //! Invariants: views over bytes that [`check`] refuses end early and never panic.
 //! References: RFC 8669 sections 3 and 6, RFC 9252 sections 2 and 7.
 #![cfg_attr(

@@ -5,7 +5,7 @@
 //! Where: called by tools and tests, never on the receive path.
 //! How: [`findings`] walks an UPDATE on its own, fault by fault; verdicts on attributes come from the
 //! same `judge` as the receive path's, those on routes from [`UpdateView`] itself, shown one field at
-//! a time. [`message_findings`] takes whole messages of any type. The forms are in [`finding`].
+//! a time. `message_findings` takes whole messages of any type. The forms are in `finding`.
 //! Invariants: the first finding is what a speaker acts on: a `Reset` exactly when
 //! [`UpdateView::parse`] fails, a `TreatAsWithdraw` exactly when
 //! [`UpdateView::attrs`](UpdateView::attrs) says so. Then as many `Discard`s as it counts.
