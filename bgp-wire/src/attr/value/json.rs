@@ -2,8 +2,8 @@
 //!
 //! What for: JSON that says the same as the text, in parts a program can use.
 //! Where: feature `serde`; what a person sees is `Display`.
-//! How: numbers are numbers, communities are their texts, an AS_PATH is its text and its segments;
-//! structured attributes are lists of objects whose keys say what they are. Octets without a name are
+//! How: numbers are numbers, communities are their texts, an AS_PATH is its AS numbers, sets
+//! among them as objects; structured attributes are lists of objects whose keys say what they are. Octets without a name are
 //! text in hexadecimal.
 //! Invariants: none; this goes one way, [`AttrValue::parse`] goes the other from the text.
 //! References: those of each attribute's module.
@@ -37,8 +37,8 @@ impl<T: fmt::Display> Serialize for Text<T> {
 }
 
 impl Serialize for AttrValue<'_> {
-    /// ORIGIN is `"IGP"`; AS_PATH `{"path": "65001 {7}", "segments": [{"type": "AS_SEQUENCE",
-    /// "asns": [65001]}, ...]}`; ATOMIC_AGGREGATE `true`; AGGREGATOR `{"asn": 65001, "id":
+    /// ORIGIN is `"IGP"`; AS_PATH `[65001, {"set": [7]}, {"confedSequence": [65002]}, {"confedSet":
+    /// [8]}]`, sequences without their boundaries; ATOMIC_AGGREGATE `true`; AGGREGATOR `{"asn": 65001, "id":
     /// "192.0.2.1"}`; lists are lists of texts; AIGP `{"metric": 9}`; TUNNEL_ENCAPSULATION and
     /// PREFIX_SID lists of objects; anything raw is `"0x0a1b"`.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -69,42 +69,43 @@ impl Serialize for AttrValue<'_> {
 
 impl Serialize for AsPath<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let segments = self.segments().map(|s| (s.kind, s.asns().collect())).collect();
-        path(self, segments, serializer)
+        path(self.segments().map(|segment| (segment.kind, segment.asns())), serializer)
     }
 }
 
 impl Serialize for AsPath2<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let segments = self.segments().map(|(kind, asns)| (kind, asns.collect())).collect();
-        path(self, segments, serializer)
+        path(self.segments(), serializer)
     }
 }
 
+/// AS numbers of sequences one after the other, other segments as objects.
 fn path<S: Serializer>(
-    text: impl fmt::Display,
-    segments: Vec<(SegmentType, Vec<Asn>)>,
+    segments: impl Iterator<Item = (SegmentType, impl Iterator<Item = Asn>)>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    #[derive(Serialize)]
-    struct Segment {
-        #[serde(rename = "type")]
-        kind: &'static str,
-        asns: Vec<Asn>,
+    struct Named<'a>(&'static str, &'a [Asn]);
+    impl Serialize for Named<'_> {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let mut map = serializer.serialize_map(Some(1))?;
+            map.serialize_entry(self.0, self.1)?;
+            map.end()
+        }
     }
-    let named = |(kind, asns)| Segment {
-        kind: match kind {
-            SegmentType::SET => "AS_SET",
-            SegmentType::CONFED_SEQUENCE => "AS_CONFED_SEQUENCE",
-            SegmentType::CONFED_SET => "AS_CONFED_SET",
-            _ => "AS_SEQUENCE",
-        },
-        asns,
-    };
-    let mut map = serializer.serialize_map(Some(2))?;
-    map.serialize_entry("path", &Text(text))?;
-    map.serialize_entry("segments", &segments.into_iter().map(named).collect::<Vec<_>>())?;
-    map.end()
+    let mut list = serializer.serialize_seq(None)?;
+    for (kind, mut asns) in segments {
+        let name = match kind {
+            SegmentType::SET => "set",
+            SegmentType::CONFED_SEQUENCE => "confedSequence",
+            SegmentType::CONFED_SET => "confedSet",
+            _ => {
+                asns.try_for_each(|asn| list.serialize_element(&asn))?;
+                continue;
+            }
+        };
+        list.serialize_element(&Named(name, &asns.collect::<Vec<_>>()))?;
+    }
+    list.end()
 }
 
 impl Serialize for Aggregator {
@@ -352,11 +353,14 @@ mod tests {
         assert_eq!(of(AttrType::MED, "5"), json!(5));
         assert_eq!(of(AttrType::ATOMIC_AGGREGATE, ""), json!(true));
         assert_eq!(
-            of(AttrType::AS_PATH, "65001 {7}"),
-            json!({"path": "65001 {7}", "segments": [
-                {"type": "AS_SEQUENCE", "asns": [65001]}, {"type": "AS_SET", "asns": [7]}
-            ]})
+            of(AttrType::AS_PATH, "(65010) [65011] 65001 | 65002 {7 8}"),
+            json!([
+                {"confedSequence": [65010]}, {"confedSet": [65011]}, 65001, 65002, {"set": [7, 8]}
+            ])
         );
+        let two_octets = AttrValue::decode(AttrType::AS_PATH, &[2, 1, 0, 9, 1, 1, 0, 7], false);
+        assert_eq!(serde_json::to_value(two_octets.unwrap()).unwrap(), json!([9, {"set": [7]}]));
+        assert_eq!(of(AttrType::AS4_PATH, ""), json!([]));
         assert_eq!(
             of(AttrType::AGGREGATOR, "65001 192.0.2.1"),
             json!({"asn": 65001, "id": "192.0.2.1"})
