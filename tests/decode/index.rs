@@ -2,11 +2,12 @@
 //! data folder, which was counted with other tools.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde_json::Value;
 use testkit::{data, skip};
 
-use crate::run::{json, list_of, str_of, type_code};
+use crate::run::{each_json, list_of, str_of, type_code};
 
 /// Files whose counts differ, and why.
 const DISAGREEMENTS: &[(&str, &str)] = &[
@@ -23,8 +24,12 @@ const DISAGREEMENTS: &[(&str, &str)] = &[
 const BROKEN: &str =
     "the index has tshark's count, which gives up on broken messages; tcpdump counts as we do";
 
-/// Files whose counting would take long in a debug build: their whole content is compared elsewhere.
-const MOST_ROUTES: u64 = 50_000;
+/// Tables that are counted by a test of their own, beside the others.
+const LARGE: [&str; 3] = [
+    "mrt/built/full-1m-1peer.rib.bz2",
+    "mrt/built/rrc06-20100701-reencoded.rib.bz2",
+    "mrt/pyasn/rib.20140523.0600_firstMB.bz2",
+];
 
 #[test]
 fn counts_are_those_of_the_index() {
@@ -44,14 +49,14 @@ fn counts_are_those_of_the_index() {
             continue;
         }
         let expected = expected(contents);
-        if expected.get("entries").is_some_and(|n| *n > MOST_ROUTES) {
+        if LARGE.contains(name) {
             continue;
         }
         let path = match data::file(name) {
             Ok(path) => path,
             Err(reason) => return skip::skip("counts_are_those_of_the_index", &reason),
         };
-        let ours = counted(&json(&path, &[]));
+        let ours = counted(&path);
         files += 1;
         for (count, n) in &expected {
             let m = ours.get(count).copied().unwrap_or_default();
@@ -67,6 +72,39 @@ fn counts_are_those_of_the_index() {
     }
     assert!(files > 25, "only {files} files compared");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_table_of_a_million_routes_counts_as_in_the_index() {
+    table("a_table_of_a_million_routes_counts_as_in_the_index", LARGE[0]);
+}
+
+#[test]
+fn a_table_of_five_peers_counts_as_in_the_index() {
+    table("a_table_of_five_peers_counts_as_in_the_index", LARGE[1]);
+}
+
+#[test]
+fn a_table_that_is_cut_counts_as_in_the_index() {
+    table("a_table_that_is_cut_counts_as_in_the_index", LARGE[2]);
+}
+
+/// Routes and attributes of a table are those the index has, no more and no less.
+fn table(test: &str, name: &str) {
+    let files = data::file("INDEX.md").and_then(|index| Ok((index, data::file(name)?)));
+    let (index, path) = match files {
+        Ok(files) => files,
+        Err(reason) => return skip::skip(test, &reason),
+    };
+    let index = std::fs::read_to_string(index).expect("text");
+    let row = index.lines().find(|row| row.starts_with(&format!("| {name} |")));
+    let contents = row.expect("a row").trim_end_matches([' ', '|']).rsplit('|').next();
+    let expected = expected(contents.expect("a cell"));
+    assert!(expected["entries"] > 100_000 && expected.len() > 5, "{expected:?}");
+    let mut ours = counted(&path);
+    // By family the index counts UPDATEs only.
+    ours.retain(|count, _| !count.contains('/'));
+    assert_eq!(ours, expected);
 }
 
 /// What the index says: `UPDATE`, `attr 14 2/1`, `nlri-v4`, `entries`, ...
@@ -102,10 +140,11 @@ fn expected(contents: &str) -> BTreeMap<String, u64> {
 }
 
 /// The same counts of what we print.
-fn counted(objects: &[Value]) -> BTreeMap<String, u64> {
+fn counted(path: &Path) -> BTreeMap<String, u64> {
     let mut out = BTreeMap::new();
     let mut add = |key: String| *out.entry(key).or_default() += 1;
-    for object in objects {
+    each_json(path, &[], |object| {
+        let object = &object;
         match str_of(object, "/type") {
             "ROUTE" => add("entries".to_owned()),
             "UNKNOWN" => add(format!("type {}", object["typeCode"])),
@@ -132,7 +171,7 @@ fn counted(objects: &[Value]) -> BTreeMap<String, u64> {
                 add("withdrawn-v4".to_owned());
             }
         }
-    }
+    });
     out
 }
 

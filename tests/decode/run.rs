@@ -1,8 +1,10 @@
 //! Running the command, and reading what it says.
 
-use std::io::Write as _;
+use std::collections::HashMap;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::LazyLock;
 
 use serde_json::Value;
 
@@ -37,18 +39,31 @@ pub(crate) fn text(args: &[&str], hex: &str) -> String {
 
 /// The objects `-o json` prints for a file; a file that is cut short may end with a complaint.
 pub(crate) fn json(path: &Path, more: &[&str]) -> Vec<Value> {
-    let path = path.to_str().expect("a path in UTF-8");
-    let output = decode(&[&["-o", "json"], more, &[path]].concat(), b"");
-    let out = String::from_utf8(output.stdout).expect("text");
-    assert!(matches!(output.status.code(), Some(0 | 2)), "{path}: {:?}", output.status);
-    let objects: Vec<Value> =
-        out.lines().map(|line| serde_json::from_str(line).expect("an object a line")).collect();
-    assert!(
-        !objects.is_empty(),
-        "{path}: nothing decoded: {:?}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let mut objects = Vec::new();
+    each_json(path, more, |object| objects.push(object));
     objects
+}
+
+/// As [`json`], one object after the other: those of a large table would fill the memory.
+pub(crate) fn each_json(path: &Path, more: &[&str], mut see: impl FnMut(Value)) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_cosmos"))
+        .args(["decode", "-o", "json"])
+        .args(more)
+        .arg(path)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary was built with this test");
+    let mut out = BufReader::new(child.stdout.take().expect("piped"));
+    let (mut line, mut any) = (String::new(), false);
+    while out.read_line(&mut line).expect("text") > 0 {
+        see(serde_json::from_str(&line).expect("an object a line"));
+        line.clear();
+        any = true;
+    }
+    let status = child.wait().expect("ends");
+    assert!(matches!(status.code(), Some(0 | 2)), "{}: {status:?}", path.display());
+    assert!(any, "{}: nothing decoded", path.display());
 }
 
 /// A string inside an object; empty when it is absent.
@@ -83,10 +98,11 @@ pub(crate) fn path_text(path: &Value) -> String {
 
 /// The type code of an attribute by its name in JSON.
 pub(crate) fn type_code(name: &str) -> u8 {
+    static CODES: LazyLock<HashMap<String, u8>> = LazyLock::new(|| {
+        (0..=u8::MAX).map(|code| (bgp_wire::AttrType(code).to_string(), code)).collect()
+    });
     let name = name.split(" #").next().unwrap_or(name);
-    (0..=u8::MAX)
-        .find(|code| bgp_wire::AttrType(*code).to_string() == name)
-        .unwrap_or_else(|| panic!("an attribute without a code: {name}"))
+    *CODES.get(name).unwrap_or_else(|| panic!("an attribute without a code: {name}"))
 }
 
 /// What differs between two lists, lines of the first with `-` and of the second with `+`.
