@@ -7,6 +7,7 @@ use std::fmt;
 use std::io::{self, Write};
 
 use bgp_wire::Family;
+use bgp_wire::attr::AsPath;
 use capture::Endpoint;
 use serde::Serialize;
 use serde::ser::{SerializeMap, SerializeSeq as _, Serializer};
@@ -111,6 +112,9 @@ fn put_update<M: SerializeMap>(map: &mut M, update: &Update<'_>) -> Result<(), M
     }
     if !update.attributes.is_empty() {
         map.serialize_entry("attributes", &Attributes(update))?;
+    }
+    if let Some(path) = &update.merged_path {
+        map.serialize_entry("asPathMerged", &AsPath::new(path))?;
     }
     if update.attributes.iter().any(|attr| names::odd_flags(attr).is_some()) {
         map.serialize_entry("attributeFlags", &OddFlags(update))?;

@@ -3,14 +3,17 @@
 //! How: the codec judges messages, so a table route is put back into the UPDATE it came in; offsets
 //! are then counted from its first attribute again.
 
-use bgp_wire::attr::AttrType;
 use bgp_wire::attr::flags::EXTENDED_LENGTH;
+use bgp_wire::attr::{AttrType, find};
 use bgp_wire::nlri::AnyNlri;
 use bgp_wire::update::findings::{self, Finding as Found, Verdict as Cost};
-use bgp_wire::{Afi, Asn, Family, FamilySet, HEADER_LEN, Safi, UpdateContext};
+use bgp_wire::{
+    Afi, Asn, AttrOutcome, AttrScratch, Family, FamilySet, HEADER_LEN, Safi, UpdateContext,
+    UpdateView,
+};
 use capture::RouteRecord;
 
-use super::message::{Finding, Verdict};
+use super::message::{Finding, Update, Verdict};
 use super::session::Reading;
 use super::walk::{Part, each_attribute, table_next_hop};
 
@@ -22,6 +25,7 @@ const BEFORE_ATTRIBUTES: usize = HEADER_LEN + 4;
 pub(crate) struct Judge {
     families: FamilySet,
     body: Vec<u8>,
+    scratch: AttrScratch,
 }
 
 impl Default for Judge {
@@ -30,7 +34,11 @@ impl Default for Judge {
         let all = [Afi::IPV4, Afi::IPV6, Afi::L2VPN]
             .into_iter()
             .flat_map(|afi| safis.clone().map(move |safi| Family::new(afi, safi)));
-        Self { families: all.filter(|f| AnyNlri::reads(*f)).collect(), body: Vec::new() }
+        Self {
+            families: all.filter(|f| AnyNlri::reads(*f)).collect(),
+            body: Vec::new(),
+            scratch: AttrScratch::default(),
+        }
     }
 }
 
@@ -55,6 +63,39 @@ impl Judge {
             if at > grown.at { at.saturating_sub(grown.by) } else { at }
         };
         found.iter().map(|found| finding(found, offset(found.at))).collect()
+    }
+
+    /// As [`Self::merged_path`], of the table route that was judged last. Tables with path
+    /// identifiers have AS numbers of four octets, and so nothing to merge.
+    pub(crate) fn merged_path_of_route(
+        &mut self,
+        update: &Update<'_>,
+        reading: &Reading,
+    ) -> Option<Vec<u8>> {
+        let body = std::mem::take(&mut self.body);
+        let path = self.merged_path(&body, update, reading);
+        self.body = body;
+        path
+    }
+
+    /// The path that goes on from AS_PATH and AS4_PATH of a two-octet speaker (RFC 6793 section
+    /// 4.2.3); `None` when the message has no AS4_PATH, or costs the routes.
+    pub(crate) fn merged_path(
+        &mut self,
+        body: &[u8],
+        update: &Update<'_>,
+        reading: &Reading,
+    ) -> Option<Vec<u8>> {
+        if reading.as4 || !update.attributes.iter().any(|a| a.kind == AttrType::AS4_PATH) {
+            return None;
+        }
+        let view = UpdateView::parse(body, &self.context(reading)).ok()?;
+        match view.attrs(&mut self.scratch) {
+            AttrOutcome::Ok { canonical, .. } => {
+                find(canonical, AttrType::AS_PATH).map(<[u8]>::to_vec)
+            }
+            AttrOutcome::TreatAsWithdraw(_) => None,
+        }
     }
 
     fn context(&self, reading: &Reading) -> UpdateContext {

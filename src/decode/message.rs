@@ -122,6 +122,9 @@ pub(crate) struct Update<'a> {
     pub(crate) next_hops: Vec<(Family, NextHops)>,
     /// Attributes, in order of appearance.
     pub(crate) attributes: Vec<Attribute<'a>>,
+    /// The path a speaker makes of the AS_PATH and AS4_PATH of a two-octet one (RFC 6793
+    /// section 4.2.3): the value of an AS_PATH, four octets an AS number.
+    pub(crate) merged_path: Option<Vec<u8>>,
     /// The family whose End-of-RIB it is (RFC 4724 section 2).
     pub(crate) end_of_rib: Option<Family>,
     /// What could not be read.

@@ -55,7 +55,9 @@ impl Reader {
                 let hint = Hint { as4: record.as4, add_path: record.add_path };
                 reading = self.sessions.reading(ends, hint, &sections);
                 let walk = Walk { as4: reading.as4, add_path: &reading };
-                Body::Update(walk.update(&sections))
+                let mut update = walk.update(&sections);
+                update.merged_path = self.judge.merged_path(body, &update, &reading);
+                Body::Update(update)
             }
             Ok(Wire::Notification(n)) => Body::Notification(n),
             Ok(Wire::Keepalive) => Body::Keepalive,
@@ -99,6 +101,7 @@ impl Reader {
             ..Reading::default()
         };
         let findings = self.judge.table_route(record, &reading);
+        update.merged_path = self.judge.merged_path_of_route(&update, &reading);
         if findings.iter().any(|f| f.attribute == Some(AttrType::AS_PATH))
             && let Some((as4, why)) = as_width(&Sections {
                 withdrawn: Part::default(),

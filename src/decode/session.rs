@@ -361,8 +361,8 @@ fn is_whole(section: &[u8]) -> bool {
     iter.rest().is_empty()
 }
 
-/// Whether segments of numbers `N` octets wide fill the value.
-fn path_fits<const N: usize>(mut value: &[u8]) -> bool {
+/// Whether segments of AS numbers `N` octets wide fill the value; AS 0 is not looked for.
+pub(crate) fn path_fits<const N: usize>(mut value: &[u8]) -> bool {
     while let Some((&[kind, count], rest)) = value.split_first_chunk::<2>() {
         let Some((_, rest)) = rest.split_at_checked(usize::from(count) * N) else { return false };
         if !(1..=4).contains(&kind) || count == 0 {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use bgp_wire::Family;
-use bgp_wire::attr::AttrType;
+use bgp_wire::attr::{AsPath, AttrType, AttrValue};
 use capture::Endpoint;
 
 use super::hex;
@@ -12,7 +12,7 @@ use super::names;
 use super::route::Route;
 use super::style::{Ink, Style};
 use super::time::Clock;
-use super::value::{self, Value};
+use super::value::{self, Shown, Value};
 
 /// Writes messages as text.
 #[derive(Debug)]
@@ -115,6 +115,9 @@ impl Writer {
             }
             out.push('\n');
         }
+        if let Some(path) = &update.merged_path {
+            let _ = writeln!(out, "  merged path: {}", merged(path));
+        }
         for part in &update.unread {
             let _ = writeln!(
                 out,
@@ -199,6 +202,9 @@ impl Writer {
         for attr in &update.attributes {
             put_short(Value { attr: *attr, update }, &mut shared);
         }
+        if let Some(path) = &update.merged_path {
+            let _ = write!(shared, " | merged path {}", merged(path));
+        }
         for route in &update.announced {
             self.time(message, out);
             ends(message, out);
@@ -256,6 +262,10 @@ fn put_next_hop(update: &Update<'_>, family: Family, out: &mut String) {
     if let Some(hop) = update.next_hop(family) {
         let _ = write!(out, " next hop {hop}");
     }
+}
+
+const fn merged(path: &[u8]) -> Shown<'_> {
+    Shown(AttrValue::AsPath(AsPath::new(path)))
 }
 
 fn put_finding(finding: &Finding, out: &mut String) {

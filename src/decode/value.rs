@@ -1,21 +1,24 @@
 //! Attribute values: as JSON, and as text.
 //!
-//! How: numbers, addresses and lists where the value is one; text that reads back for everything
-//! with more structure; octets in hex when the value is malformed or the attribute unknown.
+//! How: the codec's [`AttrValue`] says what the octets are, in both forms; here is what it leaves to
+//! others: the MP attributes, whose routes are shown apart, and octets in hex when the value is
+//! malformed or the attribute unknown. AS 0 costs the routes (RFC 7607), but can be shown.
 //! Invariants: an attribute is never left out; one that cannot be read shows its octets.
-//! References: RFC 4271 section 4.3, RFC 6793; each attribute's own RFC.
+//! References: RFC 4271 section 4.3, RFC 6793, RFC 7607; each attribute's own RFC.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::net::Ipv4Addr;
 
-use bgp_wire::attr::{Aigp, Ipv6ExtCommunity, Pmsi, origin, prefix_sid, table, tunnel_encap};
-use bgp_wire::attr::{AsPath, AttrType, Community, ExtCommunity, LargeCommunity, SegmentType};
-use bgp_wire::attr::{prefix_sid::PrefixSid, tunnel_encap::TunnelEncap};
-use serde::ser::{Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
+use bgp_wire::Asn;
+use bgp_wire::attr::as_path::AsPath2;
+use bgp_wire::attr::value::Aggregator;
+use bgp_wire::attr::{AsPath, AttrType, AttrValue, table};
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use super::hex::Hex;
 use super::message::{Attribute, NextHops, Update};
+use super::session::path_fits;
 
 /// An attribute with what is needed to read it.
 #[derive(Clone, Copy, Debug)]
@@ -28,108 +31,44 @@ pub(crate) struct Value<'a> {
 
 /// What the octets are.
 enum Read<'a> {
-    Text(Cow<'a, str>),
-    Number(u64),
-    Present,
-    Path(Cow<'a, [u8]>),
-    Aggregator { asn: u32, address: Ipv4Addr },
-    Addresses(&'a [[u8; 4]]),
-    Communities(&'a [[u8; 4]]),
-    ExtCommunities(&'a [[u8; 8]]),
-    Ipv6ExtCommunities(&'a [[u8; 20]]),
-    LargeCommunities(&'a [[u8; 12]]),
+    Value(AttrValue<'a>),
     Routes { announced: bool },
     Malformed,
     Unknown,
 }
 
-fn text<'a>(value: &impl fmt::Display) -> Read<'a> {
-    Read::Text(value.to_string().into())
-}
-
-fn chunks<const N: usize>(value: &[u8]) -> Option<&[[u8; N]]> {
-    match value.as_chunks::<N>() {
-        (chunks, []) if !chunks.is_empty() => Some(chunks),
-        _ => None,
-    }
-}
-
-fn number(value: &[u8]) -> Option<u64> {
-    value.try_into().ok().map(|b| u64::from(u32::from_be_bytes(b)))
-}
-
-/// A path of numbers `N` octets wide, as four-octet numbers; `None` when it is malformed.
-fn widen<const N: usize>(value: &[u8]) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(value.len() * 2);
-    let mut rest = value;
-    while let Some((&[kind, count], tail)) = rest.split_first_chunk::<2>() {
-        let (numbers, tail) = tail.split_at_checked(usize::from(count) * N)?;
-        if !(1..=4).contains(&kind) {
-            return None;
-        }
-        out.extend_from_slice(&[kind, count]);
-        for asn in numbers.as_chunks::<N>().0 {
-            out.extend_from_slice(&[0; 4][N.min(4)..]);
-            out.extend_from_slice(asn);
-        }
-        rest = tail;
-    }
-    rest.is_empty().then_some(out)
-}
-
-fn aggregator(value: &[u8]) -> Option<Read<'_>> {
-    let (asn, address) = match value {
-        [a, b, c, d, address @ ..] if address.len() == 4 => {
-            (u32::from_be_bytes([*a, *b, *c, *d]), address)
-        }
-        [a, b, address @ ..] if address.len() == 4 => (u32::from_be_bytes([0, 0, *a, *b]), address),
-        _ => return None,
-    };
-    let address = Ipv4Addr::from(*address.first_chunk::<4>()?);
-    Some(Read::Aggregator { asn, address })
-}
-
 impl<'a> Value<'a> {
     fn read(&self) -> Read<'a> {
+        let Attribute { kind, value, .. } = self.attr;
+        match kind {
+            AttrType::MP_REACH_NLRI => return Read::Routes { announced: true },
+            AttrType::MP_UNREACH_NLRI => return Read::Routes { announced: false },
+            _ => {}
+        }
+        match AttrValue::decode(kind, value, self.update.as4) {
+            Ok(AttrValue::Raw(..)) => Read::Unknown,
+            Ok(value) => Read::Value(value),
+            Err(_) => self.with_as_zero().map_or(Read::Malformed, Read::Value),
+        }
+    }
+
+    /// A value at fault for nothing but AS 0 in it.
+    fn with_as_zero(&self) -> Option<AttrValue<'a>> {
         let value = self.attr.value;
-        let as4 = self.update.as4;
-        let read = match self.attr.kind {
-            AttrType::ORIGIN => match value {
-                [origin @ 0..=2] => Some(Read::Text(origin::name(*origin).into())),
-                _ => None,
-            },
-            AttrType::AS_PATH if as4 => path(value),
-            AttrType::AS_PATH => widen::<2>(value).map(|path| Read::Path(path.into())),
-            AttrType::AS4_PATH => path(value),
-            AttrType::NEXT_HOP | AttrType::ORIGINATOR_ID => value
-                .try_into()
-                .ok()
-                .map(|b: [u8; 4]| Read::Text(Ipv4Addr::from(b).to_string().into())),
-            AttrType::MED | AttrType::LOCAL_PREF => number(value).map(Read::Number),
-            AttrType::ATOMIC_AGGREGATE => value.is_empty().then_some(Read::Present),
-            AttrType::AGGREGATOR if value.len() == if as4 { 8 } else { 6 } => aggregator(value),
-            AttrType::AS4_AGGREGATOR if value.len() == 8 => aggregator(value),
-            AttrType::COMMUNITIES => chunks(value).map(Read::Communities),
-            AttrType::CLUSTER_LIST => chunks(value).map(Read::Addresses),
-            AttrType::EXT_COMMUNITIES => chunks(value).map(Read::ExtCommunities),
-            AttrType::LARGE_COMMUNITIES => chunks(value).map(Read::LargeCommunities),
-            AttrType::IPV6_EXT_COMMUNITIES => chunks(value).map(Read::Ipv6ExtCommunities),
-            AttrType::PMSI_TUNNEL => Pmsi::new(value).map(|v| text(&v)),
-            AttrType::TUNNEL_ENCAPSULATION => {
-                tunnel_encap::check(value).is_ok().then(|| text(&TunnelEncap::new(value)))
+        Some(match (self.attr.kind, self.update.as4) {
+            (AttrType::AS_PATH, true) if path_fits::<4>(value) => {
+                AttrValue::AsPath(AsPath::new(value))
             }
-            AttrType::AIGP => Aigp::new(value).map(|v| text(&v)),
-            AttrType::ONLY_TO_CUSTOMER => number(value).map(Read::Number),
-            AttrType::PREFIX_SID => {
-                prefix_sid::check(value).is_ok().then(|| text(&PrefixSid::new(value)))
+            (AttrType::AS_PATH, false) if path_fits::<2>(value) => {
+                AttrValue::AsPath2(AsPath2::new(value))
             }
-            AttrType::BGP_LS => Some(Read::Unknown),
-            AttrType::MP_REACH_NLRI => Some(Read::Routes { announced: true }),
-            AttrType::MP_UNREACH_NLRI => Some(Read::Routes { announced: false }),
-            _ => None,
-        };
-        let known = || table::row(self.attr.kind).is_some();
-        read.unwrap_or_else(|| if known() { Read::Malformed } else { Read::Unknown })
+            (AttrType::AS4_PATH, _) if path_fits::<4>(value) => {
+                AttrValue::As4Path(AsPath::new(value))
+            }
+            (AttrType::AGGREGATOR, as4) => AttrValue::Aggregator(of_as_zero(value, as4)?),
+            (AttrType::AS4_AGGREGATOR, _) => AttrValue::As4Aggregator(of_as_zero(value, true)?),
+            _ => return None,
+        })
     }
 
     /// Family and number of routes of an MP attribute.
@@ -146,8 +85,14 @@ impl<'a> Value<'a> {
     }
 }
 
-fn path(value: &[u8]) -> Option<Read<'_>> {
-    widen::<4>(value).map(|_| Read::Path(value.into()))
+/// An aggregator of AS 0.
+fn of_as_zero(value: &[u8], as4: bool) -> Option<Aggregator> {
+    let (asn, id) = value.split_last_chunk::<4>()?;
+    (asn == &[0; 4][..if as4 { 4 } else { 2 }]).then(|| Aggregator {
+        asn: Asn::ZERO,
+        id: Ipv4Addr::from(*id),
+        as4,
+    })
 }
 
 /// The name an attribute has in JSON and text: that of its RFC, or its number.
@@ -158,23 +103,25 @@ pub(crate) fn name(kind: AttrType) -> Cow<'static, str> {
     }
 }
 
+/// A value as text; a path without segments says so.
+pub(crate) struct Shown<'a>(pub(crate) AttrValue<'a>);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let octets = match self.0 {
+            AttrValue::AsPath(path) | AttrValue::As4Path(path) => path.as_bytes(),
+            AttrValue::AsPath2(path) => path.as_bytes(),
+            other => return other.fmt(f),
+        };
+        if octets.is_empty() { f.write_str("(empty)") } else { self.0.fmt(f) }
+    }
+}
+
 impl fmt::Display for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let hex = Hex(self.attr.value);
         match self.read() {
-            Read::Text(text) => f.write_str(&text),
-            Read::Number(n) => write!(f, "{n}"),
-            Read::Present => Ok(()),
-            Read::Path(path) if path.is_empty() => f.write_str("(empty)"),
-            Read::Path(path) => write!(f, "{}", AsPath::new(&path)),
-            Read::Aggregator { asn, address } => write!(f, "{asn} {address}"),
-            Read::Addresses(list) => words(f, list.iter().map(|b| Ipv4Addr::from(*b))),
-            Read::Communities(list) => {
-                words(f, list.iter().map(|b| Community(u32::from_be_bytes(*b))))
-            }
-            Read::ExtCommunities(list) => words(f, list.iter().map(|b| ExtCommunity(*b))),
-            Read::Ipv6ExtCommunities(list) => words(f, list.iter().map(|b| Ipv6ExtCommunity(*b))),
-            Read::LargeCommunities(list) => words(f, list.iter().map(large)),
+            Read::Value(value) => Shown(value).fmt(f),
             Read::Routes { announced } => match self.routes(announced) {
                 Some((family, 1)) => write!(f, "{family}, 1 route"),
                 Some((family, n)) => write!(f, "{family}, {n} routes"),
@@ -188,37 +135,10 @@ impl fmt::Display for Value<'_> {
     }
 }
 
-fn words(f: &mut fmt::Formatter<'_>, list: impl Iterator<Item = impl fmt::Display>) -> fmt::Result {
-    for (ix, word) in list.enumerate() {
-        write!(f, "{}{word}", if ix == 0 { "" } else { " " })?;
-    }
-    Ok(())
-}
-
-fn large(octets: &[u8; 12]) -> LargeCommunity {
-    LargeCommunity::from_bytes(*octets)
-}
-
 impl Serialize for Value<'_> {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         match self.read() {
-            Read::Text(text) => s.serialize_str(&text),
-            Read::Number(n) => s.serialize_u64(n),
-            Read::Present => s.serialize_bool(true),
-            Read::Path(path) => PathJson(AsPath::new(&path)).serialize(s),
-            Read::Aggregator { asn, address } => {
-                let mut map = s.serialize_map(Some(2))?;
-                map.serialize_entry("as", &asn)?;
-                map.serialize_entry("address", &address)?;
-                map.end()
-            }
-            Read::Addresses(list) => s.collect_seq(list.iter().map(|b| Ipv4Addr::from(*b))),
-            Read::Communities(list) => {
-                texts(s, list.iter().map(|b| Community(u32::from_be_bytes(*b))))
-            }
-            Read::ExtCommunities(list) => texts(s, list.iter().map(|b| ExtCommunity(*b))),
-            Read::Ipv6ExtCommunities(list) => texts(s, list.iter().map(|b| Ipv6ExtCommunity(*b))),
-            Read::LargeCommunities(list) => texts(s, list.iter().map(large)),
+            Read::Value(value) => value.serialize(s),
             Read::Routes { announced } => match self.routes(announced) {
                 Some((family, routes)) => {
                     let mut map = s.serialize_map(None)?;
@@ -247,46 +167,12 @@ impl Value<'_> {
     }
 }
 
-fn texts<S: Serializer>(
-    s: S,
-    list: impl ExactSizeIterator<Item = impl fmt::Display>,
-) -> Result<S::Ok, S::Error> {
-    let mut seq = s.serialize_seq(Some(list.len()))?;
-    for word in list {
-        seq.serialize_element(&Text(&word))?;
-    }
-    seq.end()
-}
-
 /// Serializes as a string of its `Display`.
 pub(crate) struct Text<'a, T: fmt::Display>(pub(crate) &'a T);
 
 impl<T: fmt::Display> Serialize for Text<'_, T> {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         s.collect_str(self.0)
-    }
-}
-
-/// Numbers of sequences one after the other, other segments as objects.
-struct PathJson<'a>(AsPath<'a>);
-
-impl Serialize for PathJson<'_> {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        let mut seq = s.serialize_seq(None)?;
-        for segment in self.0.segments() {
-            let name = match segment.kind {
-                SegmentType::SEQUENCE => {
-                    segment.asns().try_for_each(|asn| seq.serialize_element(&asn.0))?;
-                    continue;
-                }
-                SegmentType::SET => "set",
-                SegmentType::CONFED_SEQUENCE => "confedSequence",
-                _ => "confedSet",
-            };
-            let numbers: Vec<u32> = segment.asns().map(|asn| asn.0).collect();
-            seq.serialize_element(&std::collections::BTreeMap::from([(name, numbers)]))?;
-        }
-        seq.end()
     }
 }
 

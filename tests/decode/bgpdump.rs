@@ -124,7 +124,7 @@ fn attributes(object: &Value, route: &Value) -> String {
     let family = str_of(route, "/family");
     let hop = list_of(object, "nextHops").iter().find(|hop| str_of(hop, "/family") == family);
     let aggregator = of("AGGREGATOR")
-        .map_or_else(String::new, |value| format!("{} {}", value["as"], str_of(value, "/address")));
+        .map_or_else(String::new, |value| format!("{} {}", value["asn"], str_of(value, "/id")));
     let communities: Vec<&str> = of("COMMUNITIES")
         .and_then(Value::as_array)
         .map_or(&[][..], Vec::as_slice)

@@ -154,3 +154,20 @@ fn bmp_streams_have_peer_time_and_messages() {
         assert!(object.get("notes").is_none(), "BMP says how wide AS numbers are: {line}");
     }
 }
+
+#[test]
+fn table_routes_of_two_octet_speakers_have_a_merged_path() {
+    // TABLE_DUMP (RFC 6396 section 4.2): 203.0.113.0/24 from 192.0.2.1, AS 65001.
+    let attributes: &[u8] = &[
+        0x40, 1, 1, 0, 0x40, 2, 6, 2, 2, 0xfd, 0xe9, 0x5b, 0xa0, 0x40, 3, 4, 192, 0, 2, 1, 0xc0,
+        17, 6, 2, 1, 0xfa, 0x56, 0xea, 0,
+    ];
+    let mut record = vec![0, 0, 0, 1, 0, 12, 0, 1, 0, 0, 0, 22 + attributes.len() as u8];
+    record.extend([0, 0, 0, 0, 203, 0, 113, 0, 24, 1, 0, 0, 0, 1, 192, 0, 2, 1, 0xfd, 0xe9, 0]);
+    record.push(attributes.len() as u8);
+    record.extend(attributes);
+    let output = decode(&["-o", "json", "--format", "mrt"], &record);
+    let route: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one route");
+    assert_eq!(route["attributes"]["AS_PATH"], serde_json::json!([65001, 23456]));
+    assert_eq!(route["asPathMerged"], serde_json::json!([65001, 4_200_000_000_u32]));
+}

@@ -87,6 +87,56 @@ fn two_octet_as_numbers_with_as4_path() {
 }
 
 #[test]
+fn paths_of_two_octet_speakers_are_merged() {
+    let merged = |attributes: &str| {
+        let list = format!("{ORIGIN} 400304c0000201 {attributes}");
+        let line = text(&["--as2", "--ebgp", "-1"], &update("", &list, "18cb0071"));
+        line.trim_end().split_once(" | merged path ").map(|(_, path)| path.to_owned())
+    };
+    let path = "400208 0203 fdf2 5ba0 fdea";
+    let as4_path = "c0110a 0202 fa56ea00 0000fdea";
+    let some = |path: &str| Some(path.to_owned());
+    assert_eq!(merged(&format!("{path} {as4_path}")), some("65010 4200000000 65002"));
+    // RFC 6793 section 4.2.3: who aggregated knew nothing of four octets, and AS4_PATH is stale;
+    let aggregator = "c00706 fdea c0000201";
+    assert_eq!(
+        merged(&format!("{path} {aggregator} {as4_path} c012080000fdeac0000201")),
+        some("65010 23456 65002")
+    );
+    // an AS4_PATH longer than AS_PATH is none.
+    assert_eq!(merged(&format!("400200 {as4_path}")), some("(empty)"));
+    assert_eq!(merged(path), None);
+    // AS 0 costs the routes, and the path is shown as it came.
+    assert_eq!(merged(&format!("400204 0201 0000 {as4_path}")), None);
+}
+
+#[test]
+fn as_zero_is_shown() {
+    let two = "400206 0202 fde9 0000 c00706 0000 c0000201 c01106 0201 00000000 \
+               c01208 00000000 c0000201";
+    let four =
+        format!("{ORIGIN} 40020a 0202 0000fde9 00000000 400304c0000201 c00708 00000000 c0000201");
+    let two = format!("{ORIGIN} {two} 400304c0000201");
+    insta::assert_snapshot!(
+        shown(&["--as2", "--ebgp"], &update("", &two, "18cb0071"))
+            + "\n"
+            + &shown(&["--as4", "--ebgp"], &update("", &four, "18cb0071"))
+    );
+}
+
+#[test]
+fn structured_attributes() {
+    // VXLAN with VNI 5, color 7 and the next hop as endpoint.
+    let tunnels = "c01724 0008 0020 010c 80000005 0000000000000000 0408 030b0000 00000007 \
+                   0606 00000000 0000";
+    let attributes = format!(
+        "{ORIGIN} 400212 0301 0000fdf2 0401 0000fdf3 0201 0000fde9 400304c0000201 40050400000064 \
+         {tunnels} 801a0b 01000b 0000000000000009"
+    );
+    insta::assert_snapshot!(shown(&["--as4", "--ibgp"], &update("", &attributes, "18cb0071")));
+}
+
+#[test]
 fn labeled_unicast() {
     let value = "0001 04 04 c0000201 00 30 000641 cb0071";
     insta::assert_snapshot!(shown(&[], &update("", &mp_reach(value), "")));

@@ -313,8 +313,8 @@ fn attribute_facts(name: &str, value: &Value, out: &mut Vec<String>) {
         "ORIGINATOR_ID" => out.push(format!("originator {}", value.as_str().unwrap_or_default())),
         "CLUSTER_LIST" => out.extend(texts().map(|id| format!("cluster {id}"))),
         "AGGREGATOR" => {
-            out.push(format!("aggregator {}", value["as"]));
-            out.push(format!("aggregator {}", str_of(value, "/address")));
+            out.push(format!("aggregator {}", value["asn"]));
+            out.push(format!("aggregator {}", str_of(value, "/id")));
         }
         "COMMUNITIES" => out.extend(texts().map(|text| {
             let number = text.parse::<bgp_wire::Community>().expect("a community").0;
