@@ -24,6 +24,7 @@ mod mp;
 mod next_hop;
 mod nlri;
 pub mod pack;
+mod tidy;
 mod view;
 
 pub use canonical::{AttrOutcome, AttrScratch};

@@ -19,6 +19,7 @@
     )
 )]
 
+mod read;
 mod text;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -27,7 +28,6 @@ use smallvec::SmallVec;
 
 use super::{Esi, MacAddr, Nlri, rd::RouteDistinguisher};
 use crate::{
-    cursor::Cursor,
     family::Family,
     prefix::{Prefix, V4Prefix, V6Prefix},
 };
@@ -206,9 +206,7 @@ impl EvpnRoute {
     /// if the value is over 255 octets.
     pub fn from_value(kind: u8, value: &[u8]) -> Option<Self> {
         u8::try_from(value.len()).ok()?;
-        Some(fields(kind, value).unwrap_or_else(|| {
-            Self::Opaque(OpaqueEvpn { kind, value: SmallVec::from_slice(value) })
-        }))
+        Some(read::read(kind, value, |route| route))
     }
 
     /// The route type, 1 to 5 for those read into fields.
@@ -277,72 +275,12 @@ impl EvpnRoute {
     }
 }
 
-/// Reads a value of types 1 to 5, all of it.
-fn fields(kind: u8, value: &[u8]) -> Option<EvpnRoute> {
-    let c = &mut Cursor::new(value, 0);
-    let route = match kind {
-        1 => EvpnRoute::EthernetAd { rd: rd(c)?, esi: esi(c)?, tag: tag(c)?, label: label(c)? },
-        2 => EvpnRoute::MacIp {
-            rd: rd(c)?,
-            esi: esi(c)?,
-            tag: tag(c)?,
-            mac: c.u8().filter(|bits| *bits == 48).and_then(|_| c.array()).map(MacAddr)?,
-            ip: match c.u8()? {
-                0 => None,
-                bits => Some(addr(bits, c)?),
-            },
-            label: label(c)?,
-            ip_label: if c.is_empty() { None } else { Some(label(c)?) },
-        },
-        3 => EvpnRoute::InclusiveMulticast {
-            rd: rd(c)?,
-            tag: tag(c)?,
-            originator: addr(c.u8()?, c)?,
-        },
-        4 => EvpnRoute::EthernetSegment { rd: rd(c)?, esi: esi(c)?, originator: addr(c.u8()?, c)? },
-        5 => {
-            let (rd, esi, tag, len) = (rd(c)?, esi(c)?, tag(c)?, c.u8()?);
-            let route = if value.len() == 34 {
-                EvpnPrefix::V4(
-                    V4Prefix::from_bits(u32::from_be_bytes(c.array()?), len)?,
-                    Ipv4Addr::from(c.array::<4>()?),
-                )
-            } else {
-                EvpnPrefix::V6(
-                    V6Prefix::from_bits(u128::from_be_bytes(c.array()?), len)?,
-                    Ipv6Addr::from(c.array::<16>()?),
-                )
-            };
-            EvpnRoute::IpPrefix { rd, esi, tag, route, label: label(c)? }
-        }
-        _ => return None,
-    };
-    c.is_empty().then_some(route)
-}
-
-fn rd(c: &mut Cursor<'_>) -> Option<RouteDistinguisher> {
-    c.array().map(RouteDistinguisher)
-}
-
-fn esi(c: &mut Cursor<'_>) -> Option<Esi> {
-    c.array().map(Esi)
-}
-
-fn tag(c: &mut Cursor<'_>) -> Option<u32> {
-    c.array().map(u32::from_be_bytes)
-}
-
-fn label(c: &mut Cursor<'_>) -> Option<EvpnLabel> {
-    c.array().map(EvpnLabel)
-}
-
-/// An address of `bits` bits.
-fn addr(bits: u8, c: &mut Cursor<'_>) -> Option<IpAddr> {
-    match bits {
-        32 => c.array::<4>().map(IpAddr::from),
-        128 => c.array::<16>().map(IpAddr::from),
-        _ => None,
-    }
+/// Type and value of the route in front, and what comes after it.
+#[inline(always)]
+fn split(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (&[kind, len], rest) = bytes.split_first_chunk::<2>()?;
+    let (value, rest) = rest.split_at_checked(usize::from(len))?;
+    Some((kind, value, rest))
 }
 
 const fn addr_len(addr: IpAddr) -> usize {
@@ -430,9 +368,23 @@ impl Nlri for EvpnRoute {
 
     #[inline]
     fn take(bytes: &[u8]) -> Option<(Self, &[u8])> {
-        let (&[kind, len], rest) = bytes.split_first_chunk::<2>()?;
-        let (value, rest) = rest.split_at_checked(usize::from(len))?;
-        Some((Self::from_value(kind, value)?, rest))
+        let (kind, value, rest) = split(bytes)?;
+        read::read(kind, value, |route| Some((route, rest)))
+    }
+
+    #[inline]
+    fn read_all(field: &[u8], out: &mut Vec<Self>) {
+        let mut rest = field;
+        while let Some((kind, value, tail)) = split(rest) {
+            read::read(kind, value, |route| out.push(route));
+            rest = tail;
+        }
+    }
+
+    // A route is withdrawn as it is announced.
+    #[inline]
+    fn read_all_withdrawn(field: &[u8], out: &mut Vec<Self>) {
+        Self::read_all(field, out);
     }
 
     fn scan(field: &[u8]) -> Result<usize, usize> {

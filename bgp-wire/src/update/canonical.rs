@@ -2,7 +2,7 @@
 //!
 //! What for: turning the attribute section of a message into the interning key.
 //! Where: behind [`UpdateView::attrs`](super::UpdateView::attrs).
-//! How: each attribute is judged by its row of the table (in `judge`) and becomes an entry (keep as
+//! How: a tidy message is done by [`tidy`]. Of any other each attribute is judged by its row of the table (in `judge`) and becomes an entry (keep as
 //! it is, keep with another header, take from the side buffer) or nothing. Entries that stand in
 //! the input as the canonical form wants them and next to each other are one range: a message from
 //! a tidy peer is borrowed, or copied once when NEXT_HOP stands in the middle.
@@ -23,6 +23,7 @@
 use super::{
     UpdateContext, as4,
     judge::{Judgement, SeenTypes, judge},
+    tidy::tidy,
 };
 use crate::{
     asn::Asn,
@@ -51,6 +52,14 @@ pub enum AttrOutcome<'b> {
 /// Buffers for [`UpdateView::attrs`](super::UpdateView::attrs), to be kept by the session.
 #[derive(Clone, Debug, Default)]
 pub struct AttrScratch {
+    /// The result for a tidy message.
+    tidy: Vec<u8>,
+    general: General,
+}
+
+/// Buffers of the general walk.
+#[derive(Clone, Debug, Default)]
+pub(super) struct General {
     out: Vec<u8>,
     /// Attributes that had to be written anew, headers included.
     side: Vec<u8>,
@@ -96,6 +105,21 @@ pub(super) fn canonicalise<'b>(
     ctx: &UpdateContext,
     needs: Needs,
     scratch: &'b mut AttrScratch,
+) -> AttrOutcome<'b> {
+    match tidy(input, ctx, &needs, &mut scratch.tidy) {
+        Some((canonical, own_as)) => AttrOutcome::Ok { canonical, discarded: 0, own_as },
+        None => canonicalise_any(input, input_at, ctx, needs, &mut scratch.general),
+    }
+}
+
+/// [`canonicalise`] for attributes in whatever state.
+#[inline(never)]
+pub(super) fn canonicalise_any<'b>(
+    input: &'b [u8],
+    input_at: usize,
+    ctx: &UpdateContext,
+    needs: Needs,
+    scratch: &'b mut General,
 ) -> AttrOutcome<'b> {
     scratch.out.clear();
     scratch.side.clear();
@@ -211,7 +235,7 @@ fn withdraw(input_at: usize, at: usize, kind: DecodeErrorKind) -> AttrOutcome<'s
 
 /// How often `asn` is in a valid four-octet path.
 #[inline]
-fn count(path: &[u8], asn: Asn) -> u16 {
+pub(super) fn count(path: &[u8], asn: Asn) -> u16 {
     let wanted = asn.0.to_be_bytes();
     let mut n = 0u16;
     let mut rest = path;
@@ -229,7 +253,7 @@ fn count(path: &[u8], asn: Asn) -> u16 {
 }
 
 /// Whether some large community is there twice.
-fn has_repetition(value: &[u8]) -> bool {
+pub(super) fn has_repetition(value: &[u8]) -> bool {
     let list = value.as_chunks::<12>().0;
     if list.len() <= 16 {
         return list.iter().enumerate().any(|(i, c)| list.iter().take(i).any(|d| c == d));
@@ -239,7 +263,7 @@ fn has_repetition(value: &[u8]) -> bool {
     !sorted.is_sorted_by(|a, b| a < b)
 }
 
-impl AttrScratch {
+impl General {
     /// Writes an attribute anew.
     fn put_side(&mut self, kind: AttrType, flags: u8, value: &[u8]) {
         let start = self.side.len();

@@ -95,8 +95,8 @@ pub(super) fn judge(
 }
 
 /// The verdict on the first occurrence of an attribute we know.
-#[inline]
-fn judge_known(attr: &Attr<'_>, row: &Row, ctx: &UpdateContext) -> Judgement {
+#[inline(always)]
+pub(super) fn judge_known(attr: &Attr<'_>, row: &Row, ctx: &UpdateContext) -> Judgement {
     match row.keep {
         // RFC 7606 sections 7.5, 7.9, 7.10: from an external peer, whatever it looks like.
         Keep::FromInternal if ctx.is_outside() => return Judgement::Discard(Why::NotFromPeer),
@@ -124,7 +124,7 @@ fn judge_known(attr: &Attr<'_>, row: &Row, ctx: &UpdateContext) -> Judgement {
 }
 
 /// Faults that the length does not show.
-#[inline]
+#[inline(always)]
 fn content_fault(attr: &Attr<'_>, ctx: &UpdateContext) -> Option<DecodeErrorKind> {
     let good = match attr.kind {
         AttrType::ORIGIN => {

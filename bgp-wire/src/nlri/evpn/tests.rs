@@ -105,6 +105,41 @@ fn what_does_not_fit_is_kept() {
     assert_eq!(EvpnRoute::from_value(9, &[0; 256]), None);
 }
 
+/// A column is filled with what is read one by one.
+#[test]
+fn columns() {
+    let mut field = Vec::new();
+    for kind in 0..=6u8 {
+        for len in 0..=70u8 {
+            for bits in [0, 24, 32, 48, 128] {
+                field.extend([kind, len]);
+                field.extend(vec![bits; usize::from(len)]);
+            }
+        }
+    }
+    // A station with each form of address and labels.
+    for (bits, octets) in [(0, 0), (32, 4), (128, 16)] {
+        for labels in [3, 6] {
+            let value =
+                [&RD[..], &ESI, &TAG, &[48], &[2; 6], &[bits], &vec![9; octets + labels]].concat();
+            field.extend([2, u8::try_from(value.len()).unwrap()]);
+            field.extend(&value);
+        }
+    }
+    let (mut column, mut withdrawn, mut rest) = (Vec::new(), Vec::new(), &field[..]);
+    EvpnRoute::read_all(&field, &mut column);
+    EvpnRoute::read_all_withdrawn(&field, &mut withdrawn);
+    assert_eq!((Ok(column.len()), &column), (EvpnRoute::scan(&field), &withdrawn));
+    for route in &column {
+        let (taken, tail) = EvpnRoute::take(rest).unwrap();
+        let value = EvpnRoute::from_value(rest[0], &rest[2..rest.len() - tail.len()]);
+        assert_eq!((Some(&taken), value.as_ref()), (Some(route), Some(route)));
+        rest = tail;
+    }
+    assert!(rest.is_empty());
+    assert!(column.iter().rev().take(6).all(|route| !route.is_malformed()));
+}
+
 #[test]
 fn a_length_past_the_field_is_a_fault() {
     for octets in [&[2][..], &[2, 1], &[9, 3, 1, 2]] {
