@@ -136,6 +136,29 @@ pub(crate) fn scan<N>(
     Ok(count)
 }
 
+/// Two arrays as one: `N` is `A` and `B` together.
+#[inline]
+fn join<const A: usize, const B: usize, const N: usize>(a: [u8; A], b: [u8; B]) -> [u8; N] {
+    const { assert!(A + B == N) };
+    let mut all = [0; N];
+    if let Some(head) = all.first_chunk_mut() {
+        *head = a;
+    }
+    if let Some(tail) = all.last_chunk_mut() {
+        *tail = b;
+    }
+    all
+}
+
+/// Appends the first `len` of these octets. A fixed-size copy and a cut is quicker than a copy of
+/// variable length.
+#[inline]
+fn put_cut<const N: usize>(octets: [u8; N], len: usize, out: &mut Vec<u8>) {
+    let end = out.len().saturating_add(len);
+    out.extend_from_slice(&octets);
+    out.truncate(end);
+}
+
 /// Whether `take` yields what `put` writes.
 fn reads_back<N: Nlri>(route: &N) -> bool {
     let mut octets = Vec::new();

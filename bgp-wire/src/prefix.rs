@@ -228,6 +228,7 @@ impl NlriPrefix for V4Prefix {
         self.len
     }
 
+    #[inline]
     fn addr(&self) -> IpAddr {
         IpAddr::V4(self.addr())
     }
@@ -331,6 +332,7 @@ impl NlriPrefix for V6Prefix {
         self.len
     }
 
+    #[inline]
     fn addr(&self) -> IpAddr {
         IpAddr::V6(self.addr())
     }

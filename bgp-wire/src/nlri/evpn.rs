@@ -26,7 +26,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use smallvec::SmallVec;
 
-use super::{Esi, MacAddr, Nlri, rd::RouteDistinguisher};
+use super::{Esi, MacAddr, Nlri, join, put_cut, rd::RouteDistinguisher};
 use crate::{
     family::Family,
     prefix::{Prefix, V4Prefix, V6Prefix},
@@ -260,6 +260,7 @@ impl EvpnRoute {
     }
 
     /// Octets of the value.
+    #[inline]
     fn value_len(&self) -> usize {
         match self {
             Self::EthernetAd { .. } => 25,
@@ -287,82 +288,77 @@ const fn addr_len(addr: IpAddr) -> usize {
     if addr.is_ipv4() { 4 } else { 16 }
 }
 
-/// Appends an address and in front of it its length in bits.
-fn put_addr(out: &mut Vec<u8>, addr: IpAddr) {
-    match addr {
-        IpAddr::V4(addr) => {
-            out.push(32);
-            out.extend_from_slice(&addr.octets());
-        }
-        IpAddr::V6(addr) => {
-            out.push(128);
-            out.extend_from_slice(&addr.octets());
-        }
-    }
+/// Appends fields and behind them an address with its length in bits in front, which is 0 when there
+/// is none. `N` is `A` and 17.
+#[inline]
+fn put_behind<const A: usize, const N: usize>(
+    fields: [u8; A],
+    addr: Option<IpAddr>,
+    out: &mut Vec<u8>,
+) {
+    let (addr, len): ([u8; 17], usize) = match addr {
+        None => ([0; 17], 1),
+        Some(IpAddr::V4(addr)) => (join(join::<1, 4, 5>([32], addr.octets()), [0; 12]), 5),
+        Some(IpAddr::V6(addr)) => (join([128], addr.octets()), 17),
+    };
+    put_cut::<N>(join(fields, addr), A.saturating_add(len), out);
+}
+
+/// The fields that types 1, 2 and 5 begin with, behind the route type and the length.
+#[inline]
+fn head(kind: u8, len: u8, rd: RouteDistinguisher, esi: Esi, tag: u32) -> [u8; 24] {
+    join(join::<2, 8, 10>([kind, len], rd.0), join::<10, 4, 14>(esi.0, tag.to_be_bytes()))
 }
 
 impl Nlri for EvpnRoute {
     const FAMILIES: &'static [Family] = &[Family::EVPN];
     const MAX_LEN: usize = 257;
 
+    #[inline]
     fn encoded_len(&self) -> usize {
         self.value_len().saturating_add(2)
     }
 
+    #[inline]
     fn put(&self, out: &mut Vec<u8>) {
         let len = u8::try_from(self.value_len()).expect("from_value allows 255 octets");
-        out.extend_from_slice(&[self.kind(), len]);
-        match self {
+        // As few copies as can be, each of fixed size.
+        match *self {
             Self::EthernetAd { rd, esi, tag, label } => {
-                out.extend_from_slice(&rd.0);
-                out.extend_from_slice(&esi.0);
-                out.extend_from_slice(&tag.to_be_bytes());
-                out.extend_from_slice(&label.0);
+                let octets: [u8; 27] = join(head(1, len, rd, esi, tag), label.0);
+                out.extend_from_slice(&octets);
             }
             Self::MacIp { rd, esi, tag, mac, ip, label, ip_label } => {
-                out.extend_from_slice(&rd.0);
-                out.extend_from_slice(&esi.0);
-                out.extend_from_slice(&tag.to_be_bytes());
-                out.push(48);
-                out.extend_from_slice(&mac.0);
-                match ip {
-                    Some(ip) => put_addr(out, *ip),
-                    None => out.push(0),
-                }
-                out.extend_from_slice(&label.0);
-                if let Some(label) = ip_label {
-                    out.extend_from_slice(&label.0);
-                }
+                let station: [u8; 7] = join([48], mac.0);
+                let fields: [u8; 31] = join(head(2, len, rd, esi, tag), station);
+                put_behind::<31, 48>(fields, ip, out);
+                let labels: [u8; 6] = join(label.0, ip_label.unwrap_or_default().0);
+                put_cut(labels, if ip_label.is_some() { 6 } else { 3 }, out);
             }
             Self::InclusiveMulticast { rd, tag, originator } => {
-                out.extend_from_slice(&rd.0);
-                out.extend_from_slice(&tag.to_be_bytes());
-                put_addr(out, *originator);
+                let fields: [u8; 14] = join(join::<2, 8, 10>([3, len], rd.0), tag.to_be_bytes());
+                put_behind::<14, 31>(fields, Some(originator), out);
             }
             Self::EthernetSegment { rd, esi, originator } => {
-                out.extend_from_slice(&rd.0);
-                out.extend_from_slice(&esi.0);
-                put_addr(out, *originator);
+                let fields: [u8; 20] = join(join::<2, 8, 10>([4, len], rd.0), esi.0);
+                put_behind::<20, 37>(fields, Some(originator), out);
             }
-            Self::IpPrefix { rd, esi, tag, route, label } => {
-                out.extend_from_slice(&rd.0);
-                out.extend_from_slice(&esi.0);
-                out.extend_from_slice(&tag.to_be_bytes());
-                match route {
-                    EvpnPrefix::V4(prefix, gateway) => {
-                        out.push(prefix.len());
-                        out.extend_from_slice(&prefix.addr().octets());
-                        out.extend_from_slice(&gateway.octets());
-                    }
-                    EvpnPrefix::V6(prefix, gateway) => {
-                        out.push(prefix.len());
-                        out.extend_from_slice(&prefix.addr().octets());
-                        out.extend_from_slice(&gateway.octets());
-                    }
+            Self::IpPrefix { rd, esi, tag, route, label } => match route {
+                EvpnPrefix::V4(prefix, gateway) => {
+                    let addrs: [u8; 8] = join(prefix.addr().octets(), gateway.octets());
+                    let tail: [u8; 12] = join(join::<1, 8, 9>([prefix.len()], addrs), label.0);
+                    out.extend_from_slice(&join::<24, 12, 36>(head(5, len, rd, esi, tag), tail));
                 }
-                out.extend_from_slice(&label.0);
+                EvpnPrefix::V6(prefix, gateway) => {
+                    let addrs: [u8; 32] = join(prefix.addr().octets(), gateway.octets());
+                    let tail: [u8; 36] = join(join::<1, 32, 33>([prefix.len()], addrs), label.0);
+                    out.extend_from_slice(&join::<24, 36, 60>(head(5, len, rd, esi, tag), tail));
+                }
+            },
+            Self::Opaque(ref route) => {
+                out.extend_from_slice(&[route.kind, len]);
+                out.extend_from_slice(&route.value);
             }
-            Self::Opaque(route) => out.extend_from_slice(&route.value),
         }
     }
 

@@ -16,9 +16,9 @@
     )
 )]
 
-use std::{fmt, str::FromStr};
+use std::{fmt, net::IpAddr, str::FromStr};
 
-use super::{Label, Nlri, label::LabelStack};
+use super::{Label, Nlri, join, label::LabelStack, put_cut};
 use crate::{
     error::ParseError,
     family::Family,
@@ -89,6 +89,20 @@ impl<P: NlriPrefix> Labeled<P> {
     }
 }
 
+/// Appends a route with one label field.
+#[inline]
+fn put_lone<P: NlriPrefix>(label: Label, prefix: P, out: &mut Vec<u8>) {
+    let [l, m, n] = label.to_bytes();
+    // Any prefix and one label are at most 152 bits.
+    let bits = prefix.len().saturating_add(24);
+    let octets = usize::from(bits).div_ceil(8).saturating_add(1);
+    let head = [bits, l, m, n];
+    match prefix.addr() {
+        IpAddr::V4(addr) => put_cut::<8>(join(head, addr.octets()), octets, out),
+        IpAddr::V6(addr) => put_cut::<20>(join(head, addr.octets()), octets, out),
+    }
+}
+
 impl<P: NlriPrefix> Nlri for Labeled<P> {
     const FAMILIES: &'static [Family] =
         if P::MAX_BITS == 32 { &[Family::IPV4_LABELED] } else { &[Family::IPV6_LABELED] };
@@ -101,6 +115,9 @@ impl<P: NlriPrefix> Nlri for Labeled<P> {
 
     #[inline]
     fn put(&self, out: &mut Vec<u8>) {
+        if let [label] = self.labels.as_slice() {
+            return put_lone(*label, self.prefix, out);
+        }
         out.push(self.bits());
         self.labels.put(out);
         self.prefix.put_addr(out);
@@ -132,10 +149,7 @@ impl<P: NlriPrefix> Nlri for Labeled<P> {
 
     #[inline]
     fn put_withdrawn(&self, out: &mut Vec<u8>) {
-        // Any prefix and one label are at most 152 bits.
-        out.push(self.prefix.len().saturating_add(24));
-        out.extend_from_slice(&Label::WITHDRAWN.to_bytes());
-        self.prefix.put_addr(out);
+        put_lone(Label::WITHDRAWN, self.prefix, out);
     }
 
     #[inline]

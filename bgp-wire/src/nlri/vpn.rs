@@ -18,9 +18,9 @@
     )
 )]
 
-use std::{fmt, str::FromStr};
+use std::{fmt, net::IpAddr, str::FromStr};
 
-use super::{Label, Nlri, label::LabelStack, rd::RouteDistinguisher};
+use super::{Label, Nlri, join, label::LabelStack, put_cut, rd::RouteDistinguisher};
 use crate::{
     error::ParseError,
     family::Family,
@@ -112,12 +112,18 @@ fn total(labels: &LabelStack, len: u8) -> u16 {
     labels.bits().saturating_add(u16::from(RD_BITS)).saturating_add(u16::from(len))
 }
 
-/// The octets in front of the prefix when there is one label field.
+/// Appends a route with one label field.
 #[inline]
-fn head(len: u8, label: Label, rd: RouteDistinguisher) -> [u8; 12] {
-    let ([l, m, n], [a, b, c, d, e, f, g, h]) = (label.to_bytes(), rd.0);
+fn put_lone<P: NlriPrefix>(label: Label, rd: RouteDistinguisher, prefix: P, out: &mut Vec<u8>) {
+    let [l, m, n] = label.to_bytes();
     // One label, a distinguisher and any prefix are at most 216 bits.
-    [len.saturating_add(24).saturating_add(RD_BITS), l, m, n, a, b, c, d, e, f, g, h]
+    let bits = prefix.len().saturating_add(24).saturating_add(RD_BITS);
+    let octets = usize::from(bits).div_ceil(8).saturating_add(1);
+    let head: [u8; 12] = join([bits, l, m, n], rd.0);
+    match prefix.addr() {
+        IpAddr::V4(addr) => put_cut::<16>(join(head, addr.octets()), octets, out),
+        IpAddr::V6(addr) => put_cut::<28>(join(head, addr.octets()), octets, out),
+    }
 }
 
 impl<P: NlriPrefix> Nlri for Vpn<P> {
@@ -133,12 +139,11 @@ impl<P: NlriPrefix> Nlri for Vpn<P> {
     #[inline]
     fn put(&self, out: &mut Vec<u8>) {
         if let [label] = self.labels.as_slice() {
-            out.extend_from_slice(&head(self.prefix.len(), *label, self.rd));
-        } else {
-            out.push(self.bits());
-            self.labels.put(out);
-            out.extend_from_slice(&self.rd.0);
+            return put_lone(*label, self.rd, self.prefix, out);
         }
+        out.push(self.bits());
+        self.labels.put(out);
+        out.extend_from_slice(&self.rd.0);
         self.prefix.put_addr(out);
     }
 
@@ -168,8 +173,7 @@ impl<P: NlriPrefix> Nlri for Vpn<P> {
 
     #[inline]
     fn put_withdrawn(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&head(self.prefix.len(), Label::WITHDRAWN, self.rd));
-        self.prefix.put_addr(out);
+        put_lone(Label::WITHDRAWN, self.rd, self.prefix, out);
     }
 
     #[inline]

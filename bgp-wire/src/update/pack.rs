@@ -10,7 +10,10 @@
 //! References: RFC 4271 section 4.3, RFC 4760, RFC 4724 section 2, RFC 6793, RFC 7911, RFC 8654,
 //! RFC 8950.
 
-use std::{borrow::Cow, net::Ipv4Addr};
+use std::{
+    borrow::{Borrow, Cow},
+    net::Ipv4Addr,
+};
 
 use super::{as4, next_hop};
 use crate::{
@@ -63,6 +66,9 @@ pub struct PackStats {
 /// IPv4 next hop is sent with the IPv4-mapped address. Flow specifications are sent without a next
 /// hop, whatever `next_hop` is (RFC 8955 section 4). Path identifiers are used only with ADD-PATH.
 ///
+/// Routes come by value or by reference; for references the type is named, `pack_announce::<N>`. Of
+/// types larger than a prefix, references are quicker.
+///
 /// `family` must be one of `N::FAMILIES` and have a next hop if it wants one. Anything else is a
 /// fault of the caller: it panics where debug assertions are on, else all of `nlri` is unsendable.
 pub fn pack_announce<N: Nlri>(
@@ -70,7 +76,7 @@ pub fn pack_announce<N: Nlri>(
     canonical: &[u8],
     next_hop: Option<&NextHop>,
     ctx: &EncodeContext,
-    nlri: impl IntoIterator<Item = (u32, N)>,
+    nlri: impl IntoIterator<Item = (u32, impl Borrow<N>)>,
     out: &mut Vec<u8>,
 ) -> PackStats {
     let nlri = nlri.into_iter();
@@ -94,7 +100,7 @@ pub fn pack_announce<N: Nlri>(
 pub fn pack_withdraw<N: Nlri>(
     family: Family,
     ctx: &EncodeContext,
-    nlri: impl IntoIterator<Item = (u32, N)>,
+    nlri: impl IntoIterator<Item = (u32, impl Borrow<N>)>,
     out: &mut Vec<u8>,
 ) -> PackStats {
     let nlri = nlri.into_iter();
@@ -125,7 +131,7 @@ fn is_of<N: Nlri>(family: Family) -> bool {
 }
 
 #[cold]
-fn refused<N>(nlri: impl Iterator<Item = (u32, N)>) -> PackStats {
+fn refused<B>(nlri: impl Iterator<Item = (u32, B)>) -> PackStats {
     PackStats { unsendable: nlri.count(), ..PackStats::default() }
 }
 
@@ -150,13 +156,13 @@ trait Layout {
     fn close(&self, start: usize, out: &mut Vec<u8>);
 }
 
-fn pack<N: Nlri>(
+fn pack<N: Nlri, B: Borrow<N>>(
     layout: &impl Layout,
     overhead: usize,
     family: Family,
     put: impl Fn(&N, &mut Vec<u8>),
     ctx: &EncodeContext,
-    nlri: impl Iterator<Item = (u32, N)>,
+    mut nlri: impl Iterator<Item = (u32, B)>,
     out: &mut Vec<u8>,
 ) -> PackStats {
     let max_len = ctx.max_len.min(MAX_EXTENDED);
@@ -164,38 +170,39 @@ fn pack<N: Nlri>(
     let mut stats = PackStats { room, ..PackStats::default() };
     let id_len = if ctx.add_path { 4 } else { 0 };
     let longest = id_len + N::MAX_LEN;
-    let mut nlri = nlri.peekable();
-    loop {
-        while nlri.next_if(|(_, route)| id_len + route.encoded_len() > room).is_some() {
+    // A route that is taken from the iterator and not written: the first of a message.
+    let mut pending = nlri.next();
+    while let Some(first) = pending.take() {
+        if id_len + first.1.borrow().encoded_len() > room {
             stats.unsendable += 1;
+            pending = nlri.next();
+            continue;
         }
-        if nlri.peek().is_none() {
-            return stats;
-        }
-        out.reserve(max_len.min(overhead + longest * nlri.size_hint().0));
+        let routes = nlri.size_hint().0.saturating_add(1);
+        out.reserve(max_len.min(overhead.saturating_add(longest.saturating_mul(routes))));
         let start = layout.open(out);
         let end = out.len() + room;
-        // While even the longest route fits, none needs to be asked for its length.
-        while out.len() + longest <= end {
-            let Some((id, route)) = nlri.next() else { break };
+        let mut write = |(id, route): (u32, B), out: &mut Vec<u8>| {
             if ctx.add_path {
                 out.extend_from_slice(&id.to_be_bytes());
             }
-            put(&route, out);
+            put(route.borrow(), out);
             stats.prefixes += 1;
-        }
-        while let Some((id, route)) =
-            nlri.next_if(|(_, route)| out.len() + id_len + route.encoded_len() <= end)
-        {
-            if ctx.add_path {
-                out.extend_from_slice(&id.to_be_bytes());
+        };
+        write(first, out);
+        for next in nlri.by_ref() {
+            // While even the longest route fits, none needs to be asked for its length.
+            if out.len() + longest > end && out.len() + id_len + next.1.borrow().encoded_len() > end
+            {
+                pending = Some(next);
+                break;
             }
-            put(&route, out);
-            stats.prefixes += 1;
+            write(next, out);
         }
         layout.close(start, out);
         stats.messages += 1;
     }
+    stats
 }
 
 /// Announcement in the classic fields, NEXT_HOP at its place among the attributes.
