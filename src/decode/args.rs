@@ -47,6 +47,9 @@ pub struct DecodeArgs {
     /// Add the octets of each message, in hex
     #[arg(long)]
     pub hex: bool,
+    /// Add findings that cost nothing, such as a length longer than it has to be; JSON always has them
+    #[arg(long)]
+    pub notes: bool,
     /// Colours in text
     #[arg(long, value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN")]
     pub color: ColorChoice,
@@ -86,7 +89,7 @@ pub struct SelectArgs {
     /// Only routes of these families, for example ipv4/unicast,ipv6/vpn,l2vpn/evpn
     #[arg(long, value_delimiter = ',', value_name = "FAMILY,...", value_parser = family)]
     pub family: Vec<Family>,
-    /// Only messages and routes with findings
+    /// Only messages and routes with findings worse than a note
     #[arg(long)]
     pub only_findings: bool,
     /// Stop after so many messages or routes shown

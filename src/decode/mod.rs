@@ -191,7 +191,7 @@ impl Sink {
         let form = match args.output {
             DecodeOutput::Json => Form::Json(Json::new(args.hex)),
             DecodeOutput::Text => {
-                let writer = Writer::new(Style::new(args.color), args.hex);
+                let writer = Writer::new(Style::new(args.color), args.hex, args.notes);
                 if args.one_line { Form::Lines(writer) } else { Form::Text(writer) }
             }
         };

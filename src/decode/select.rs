@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 
 use super::args::{PrefixQuery, SelectArgs, TypeName};
-use super::message::{Body, Message};
+use super::message::{Body, Finding, Message, Verdict};
 use super::route::Route;
 
 impl SelectArgs {
@@ -23,7 +23,8 @@ impl SelectArgs {
         {
             return false;
         }
-        if self.only_findings && message.findings.is_empty() {
+        let costs = |finding: &Finding| finding.verdict > Verdict::Note;
+        if self.only_findings && !message.findings.iter().any(costs) {
             return false;
         }
         self.keep_routes(message)

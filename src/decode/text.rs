@@ -19,14 +19,16 @@ use super::value::{self, Shown, Value};
 pub(crate) struct Writer {
     clock: Clock,
     style: Style,
+    /// Show findings that cost nothing.
+    notes: bool,
     hex: bool,
 }
 
 // Writing to a String cannot fail, hence `let _ =` before `write!` below.
 impl Writer {
     /// A writer; with `hex`, messages show their octets.
-    pub(crate) fn new(style: Style, hex: bool) -> Self {
-        Self { clock: Clock::default(), style, hex }
+    pub(crate) fn new(style: Style, hex: bool, notes: bool) -> Self {
+        Self { clock: Clock::default(), style, hex, notes }
     }
 
     /// Appends a message.
@@ -133,7 +135,8 @@ impl Writer {
     }
 
     fn remarks(&self, message: &Message<'_>, out: &mut String) {
-        for finding in &message.findings {
+        let shown = |finding: &&Finding| self.notes || finding.verdict > Verdict::Note;
+        for finding in message.findings.iter().filter(shown) {
             let _ = write!(out, "  {}! ", self.style.begin(Ink::Finding));
             put_finding(finding, out);
             let _ = writeln!(out, "{}", self.style.end());

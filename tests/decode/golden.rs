@@ -23,7 +23,7 @@ const PATH: &str = "40020a0202 0000fde9 0000fdea";
 /// Shows a message as text, as one line a route and as JSON.
 fn shown(args: &[&str], hex: &str) -> String {
     let with = |form: &[&str]| text(&[args, form].concat(), hex);
-    format!("{}\n{}\n{}", with(&[]), with(&["-1"]), with(&["-o", "json"]))
+    format!("{}\n{}\n{}", with(&["--notes"]), with(&["-1"]), with(&["-o", "json"]))
 }
 
 fn mp_reach(value: &str) -> String {
