@@ -168,10 +168,40 @@ impl Family {
         Self { afi, safi }
     }
 
-    fn bit(self) -> Option<u32> {
-        let at = Self::SETTABLE.iter().position(|f| *f == self)?;
-        1u32.checked_shl(u32::try_from(at).ok()?)
+    /// The family's bit in a [`FamilySet`]; 0 for a family without a name.
+    #[inline]
+    const fn bit(self) -> u32 {
+        static BITS: [[u32; 4]; 256] = bits();
+        match column(self.afi) {
+            Some(column) => BITS[self.safi.0 as usize][column],
+            None => 0,
+        }
     }
+}
+
+/// Which column of the table of bits an address family has.
+const fn column(afi: Afi) -> Option<usize> {
+    match afi {
+        Afi::IPV4 => Some(0),
+        Afi::IPV6 => Some(1),
+        Afi::L2VPN => Some(2),
+        Afi::LINK_STATE => Some(3),
+        _ => None,
+    }
+}
+
+/// Bits by SAFI and column: sets are asked for each MP attribute, so no search.
+const fn bits() -> [[u32; 4]; 256] {
+    let mut bits = [[0; 4]; 256];
+    let mut at = 0;
+    while at < Family::SETTABLE.len() {
+        let family = Family::SETTABLE[at];
+        if let Some(column) = column(family.afi) {
+            bits[family.safi.0 as usize][column] = 1 << at;
+        }
+        at += 1;
+    }
+    bits
 }
 
 impl fmt::Display for Family {
@@ -210,38 +240,27 @@ impl FamilySet {
 
     /// Adds `family`; returns whether it is now a member (false for a family without a name).
     pub fn insert(&mut self, family: Family) -> bool {
-        match family.bit() {
-            Some(bit) => {
-                self.0 |= bit;
-                true
-            }
-            None => false,
-        }
+        self.0 |= family.bit();
+        family.bit() != 0
     }
 
     /// Takes `family` out.
     pub fn remove(&mut self, family: Family) {
-        if let Some(bit) = family.bit() {
-            self.0 &= !bit;
-        }
+        self.0 &= !family.bit();
     }
 
     /// Whether `family` is a member.
     #[inline]
-    pub fn contains(self, family: Family) -> bool {
-        match family {
-            Family::IPV4_UNICAST => self.has_ipv4_unicast(),
-            Family::IPV6_UNICAST => self.has_ipv6_unicast(),
-            _ => family.bit().is_some_and(|bit| self.0 & bit != 0),
-        }
+    pub const fn contains(self, family: Family) -> bool {
+        self.0 & family.bit() != 0
     }
 
-    /// Whether IPv4 unicast is a member, without a search.
+    /// Whether IPv4 unicast is a member.
     pub const fn has_ipv4_unicast(self) -> bool {
         self.0 & 1 != 0
     }
 
-    /// Whether IPv6 unicast is a member, without a search.
+    /// Whether IPv6 unicast is a member.
     pub const fn has_ipv6_unicast(self) -> bool {
         self.0 & 2 != 0
     }
@@ -307,7 +326,10 @@ mod tests {
         for family in Family::SETTABLE {
             assert_eq!(family.to_string().parse(), Ok(family));
         }
+        let all: FamilySet = Family::SETTABLE.into_iter().collect();
+        assert_eq!((all.len(), all.iter().count()), (21, 21), "each has a bit of its own");
         let odd = Family::new(Afi(9), Safi(200));
+        assert!(!all.contains(odd) && !all.contains(Family::new(Afi::L2VPN, Safi::UNICAST)));
         assert_eq!(odd.to_string(), "afi-9/safi-200");
         assert_eq!("afi-9/safi-200".parse(), Ok(odd));
         for bad in ["ipv4", "ipv4/", "ipv5/unicast", "ipv4/afi-1", "afi-65536/unicast"] {
