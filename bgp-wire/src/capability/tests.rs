@@ -12,6 +12,15 @@ fn wire(c: &Capability) -> Vec<u8> {
     out
 }
 
+/// Read as its low octet, 0x0480 would be VPN-IPv4, which the peer has not offered.
+#[test]
+fn extended_next_hop_safi_beyond_an_octet_is_not_understood() {
+    let value = [0, 1, 0, 1, 0, 2, 0, 1, 4, 0x80, 0, 2];
+    let read = Capability::decode(code::EXTENDED_NEXT_HOP, &value, 0).unwrap();
+    assert!(!matches!(read, Capability::ExtendedNextHop(_)), "{read:?}");
+    assert_eq!(wire(&read)[2..], value);
+}
+
 #[test]
 fn wire_forms() {
     let cases: [(Capability, &[u8]); 15] = [

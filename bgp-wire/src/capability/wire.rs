@@ -42,9 +42,9 @@ impl Capability {
             code::ROUTE_REFRESH => value.is_empty().then_some(Self::RouteRefresh),
             code::ENHANCED_ROUTE_REFRESH => value.is_empty().then_some(Self::EnhancedRouteRefresh),
             code::EXTENDED_MESSAGE => value.is_empty().then_some(Self::ExtendedMessage),
-            code::EXTENDED_NEXT_HOP => {
-                whole(map(many0(extended_next_hop), Self::ExtendedNextHop), value)
-            }
+            // A number that is no SAFI: not understood, hence ignored (RFC 5492 section 3).
+            code::EXTENDED_NEXT_HOP => whole(many0((be_u16, be_u16, be_u16)), value)
+                .map(|list| extended_next_hop(&list).unwrap_or_else(|| Self::unknown(code, value))),
             code::ROLE => whole(map(be_u8, Self::Role), value),
             code::GRACEFUL_RESTART => whole(graceful_restart, value),
             code::FOUR_OCTET_AS => whole(map(be_u32, |n| Self::FourOctetAs(Asn(n))), value),
@@ -203,10 +203,15 @@ fn mp_family(i: &[u8]) -> IResult<&[u8], Family> {
     map((be_u16, take(1usize), be_u8), |(afi, _, safi)| Family::new(Afi(afi), Safi(safi))).parse(i)
 }
 
-fn extended_next_hop(i: &[u8]) -> IResult<&[u8], ExtendedNextHop> {
-    // The SAFI is two octets wide here and nowhere else; the high one is never set.
-    map((mp_family, be_u16), |(family, afi)| ExtendedNextHop { family, next_hop: Afi(afi) })
-        .parse(i)
+/// The SAFI is two octets wide here and nowhere else (RFC 8950 section 4).
+fn extended_next_hop(list: &[(u16, u16, u16)]) -> Option<Capability> {
+    list.iter()
+        .map(|&(afi, safi, next_hop)| {
+            let family = Family::new(Afi(afi), Safi(u8::try_from(safi).ok()?));
+            Some(ExtendedNextHop { family, next_hop: Afi(next_hop) })
+        })
+        .collect::<Option<_>>()
+        .map(Capability::ExtendedNextHop)
 }
 
 fn graceful_restart(i: &[u8]) -> IResult<&[u8], Capability> {
