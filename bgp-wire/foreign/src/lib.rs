@@ -66,6 +66,17 @@ pub enum Reading<T> {
     Unable,
 }
 
+impl<T> Reading<T> {
+    /// The same opinion of something else.
+    pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Reading<U> {
+        match self {
+            Self::Good(read) => Reading::Good(make(read)),
+            Self::Bad(why) => Reading::Bad(why),
+            Self::Unable => Reading::Unable,
+        }
+    }
+}
+
 /// The attribute section of an UPDATE message; nothing if its lengths do not add up.
 fn attribute_section(message: &[u8]) -> &[u8] {
     let section = || {

@@ -26,7 +26,14 @@ use crate::{Open, Reading, Route, Update};
 /// Its error as text.
 pub fn parse(message: &[u8]) -> Result<BgpMessage, String> {
     let mut context = BgpParsingContext::default();
-    BgpMessage::parse(&mut SliceReader::new(message), &mut context).map_err(|e| format!("{e:?}"))
+    BgpMessage::parse(&mut SliceReader::new(message), &mut context)
+        .map_err(|e| innermost(&format!("{e:?}")).to_owned())
+}
+
+/// An error without the errors it is wrapped in, each of which only says where.
+fn innermost(error: &str) -> &str {
+    let name = error.find([' ', ')']).unwrap_or(error.len());
+    error.get(..name).and_then(|head| error.get(head.rfind('(')? + 1..)).unwrap_or(error)
 }
 
 /// Reads a whole UPDATE message.

@@ -3,7 +3,8 @@
 //! What for: one side of every comparison.
 //! Where: [`compare`](crate::compare).
 //! How: an internal four-octet session without ADD-PATH that has negotiated every family we carry.
-//! Invariants: `Good` means that nothing was refused, discarded or skipped.
+//! Invariants: `Good` means that nothing was refused, discarded or skipped. An EVPN route that does not
+//! fit its type costs only itself, and makes the message `Unable`.
 //! References: RFC 7606.
 
 use std::net::IpAddr;
@@ -50,6 +51,9 @@ pub fn update(message: &[u8]) -> Reading<Update> {
         Ok(view) => view,
         Err(e) => return Reading::Bad(format!("{:?}", e.kind)),
     };
+    if let Some((_, e)) = view.disabled_family() {
+        return Reading::Bad(format!("{:?}", e.kind));
+    }
     if view.ignored_fields() > 0 {
         return Reading::Unable;
     }
@@ -74,6 +78,9 @@ pub fn update(message: &[u8]) -> Reading<Update> {
     if let Some(reach) = view.mp_reach() {
         update.mp_next_hop = reach.next_hop().map(addresses).unwrap_or_default();
         for (id, route) in reach.any() {
+            if route.is_malformed() {
+                return Reading::Unable;
+            }
             let mut wire = Vec::new();
             route.put(&mut wire);
             update.announced.push((reach.family(), id, wire));
@@ -81,6 +88,9 @@ pub fn update(message: &[u8]) -> Reading<Update> {
     }
     if let Some(unreach) = view.mp_unreach() {
         for (id, route) in unreach.any() {
+            if route.is_malformed() {
+                return Reading::Unable;
+            }
             let mut wire = Vec::new();
             route.put_withdrawn(&mut wire);
             update.withdrawn.push((unreach.family(), id, wire));
