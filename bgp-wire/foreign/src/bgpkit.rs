@@ -11,7 +11,8 @@ use std::net::IpAddr;
 
 use bgp_wire::{Afi, Family, Safi};
 use bgpkit_parser::{
-    models::{AsnLength, AttributeValue, BgpMessage, NetworkPrefix, Nlri, ParamValue},
+    error::BgpValidationWarning,
+    models::{AsnLength, AttrType, AttributeValue, BgpMessage, NetworkPrefix, Nlri, ParamValue},
     parser::bgp::parse_bgp_message,
 };
 use bytes::Bytes;
@@ -38,7 +39,7 @@ pub fn update(message: &[u8]) -> Reading<Update> {
         Err(e) => return Reading::Bad(e),
     };
     if let Some(warning) = read.attributes.validation_warnings().first() {
-        return Reading::Bad(format!("{warning:?}"));
+        return Reading::Bad(refusal(warning));
     }
     let mut update = Update {
         withdrawn: routes(Family::IPV4_UNICAST, &read.withdrawn_prefixes),
@@ -77,6 +78,28 @@ pub fn update(message: &[u8]) -> Reading<Update> {
     update.announced.sort();
     update.withdrawn.sort();
     Reading::Good(update)
+}
+
+/// Its complaint; of the value of an attribute that we relay unread, told as such.
+fn refusal(warning: &BgpValidationWarning) -> String {
+    use AttrType as Kind;
+    use BgpValidationWarning as Warning;
+    let (Warning::OptionalAttributeError { attr_type, reason }
+    | Warning::PartialAttributeError { attr_type, reason }) = warning
+    else {
+        return format!("{warning:?}");
+    };
+    match attr_type {
+        Kind::TRAFFIC_ENGINEERING
+        | Kind::PE_DISTINGUISHER_LABELS
+        | Kind::BGPSEC_PATH
+        | Kind::BGP_DOMAIN_PATH
+        | Kind::SFP_ATTRIBUTE
+        | Kind::BFD_DISCRIMINATOR
+        | Kind::BIER
+        | Kind::ATTR_SET => format!("attribute relayed unread: {attr_type:?}, {reason}"),
+        _ => format!("{warning:?}"),
+    }
 }
 
 fn routes(family: Family, list: &[NetworkPrefix]) -> Vec<Route> {
