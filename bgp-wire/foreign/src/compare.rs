@@ -27,6 +27,7 @@ pub const KNOWN: &[&str] = &[
     "bgpkit open capability 5:",
     "bgpkit open capability 64:",
     "bgpkit update attribute 16 reserved:",
+    "bgpkit update attribute 23:",
     "bgpkit update refuses: AttributeFlagsError",
     "bgpkit update refuses: attribute relayed unread",
     "netgauze open capability 5:",
