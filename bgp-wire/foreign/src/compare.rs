@@ -48,6 +48,7 @@ pub const KNOWN: &[&str] = &[
     "netgauze update refuses: BadBgpPrefixSidTlvType",
     "netgauze update refuses: InvalidIpv4PrefixLen",
     "netgauze update refuses: InvalidIpv4UnicastNetwork",
+    "netgauze update refuses: InvalidIpv6PrefixLen",
     "netgauze update refuses: InvalidLeafAdRoutes",
     "netgauze update refuses: InvalidMulticastNetwork",
     "netgauze update refuses: InvalidPathAttribute",
