@@ -68,6 +68,7 @@ pub const KNOWN: &[&str] = &[
     "routecore update refuses: Form(FormError(\"invalid MP_REACH_NLRI\"))",
     "routecore update refuses: Form(FormError(\"invalid attribute\"))",
     "routecore update refuses: Form(FormError(\"non-zero host portion\"))",
+    "routecore update refuses: Form(FormError(\"prefix parsing failed\"))",
     "routecore update refuses: ShortInput",
     "routecore update withdrawn: [(Family { afi: Afi(19), safi: Safi(46)",
 ];
