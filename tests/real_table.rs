@@ -83,6 +83,7 @@ fn every_best_path_of_a_real_table_reaches_peer_and_kernel_and_survives_a_kill()
             router_id: router_id(1),
             neighbors,
             announcements: vec![],
+            extra: vec![],
         };
         let mut cosmos =
             Cosmos::new(env!("CARGO_BIN_EXE_cosmos"), &ours, config, Fib::Kernel).unwrap();

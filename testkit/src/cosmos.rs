@@ -254,6 +254,14 @@ impl Speaker for Cosmos {
         view::notification(words)
     }
 
+    fn command(&self, command: &str) -> Result<String> {
+        let control = self.control();
+        let control = control.to_str().context("temporary folders have UTF-8 names")?;
+        let mut args: Vec<&str> = command.split_whitespace().collect();
+        args.extend(["--control", control]);
+        self.ns.exec(&self.binary, &args)
+    }
+
     fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }

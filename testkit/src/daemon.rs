@@ -44,6 +44,9 @@ pub struct Neighbor {
     pub password: Option<String>,
     /// Prefixes accepted; `None` is the daemon's default. Only our own has one that matters.
     pub maximum_prefix: Option<u32>,
+    /// Lines of the daemon's own language for this neighbour: in `router bgp` for FRR, in the
+    /// `protocol` for BIRD, in the `[[neighbors]]` for GoBGP, in the `spec` for our own.
+    pub extra: Vec<String>,
 }
 
 impl Neighbor {
@@ -59,6 +62,7 @@ impl Neighbor {
             four_octet_as: true,
             password: None,
             maximum_prefix: None,
+            extra: Vec::new(),
         }
     }
 }
@@ -74,9 +78,18 @@ pub struct Config {
     pub neighbors: Vec<Neighbor>,
     /// What it originates.
     pub announcements: Vec<Announcement>,
+    /// Lines of the daemon's own language: in `router bgp` for FRR, at the top level for BIRD, in
+    /// `[global.config]` for GoBGP, further YAML documents for our own.
+    pub extra: Vec<String>,
 }
 
 impl Config {
+    /// Without neighbours and announcements.
+    #[must_use]
+    pub const fn new(asn: u32, router_id: Ipv4Addr) -> Self {
+        Self { asn, router_id, neighbors: Vec::new(), announcements: Vec::new(), extra: Vec::new() }
+    }
+
     /// The neighbour at `address`.
     ///
     /// # Errors
@@ -156,6 +169,13 @@ pub trait Speaker: fmt::Debug {
     /// # Errors
     /// When the daemon does not answer, or none was received.
     fn last_notification(&self, neighbor: IpAddr) -> Result<Notification>;
+
+    /// Runs a command of the daemon's own client and gives back what it prints: vtysh (a line each),
+    /// birdc, gobgp, or `cosmos` itself (the control socket is added).
+    ///
+    /// # Errors
+    /// When the client fails or does not know the command.
+    fn command(&self, command: &str) -> Result<String>;
 
     /// What the daemon wrote: for the report of a failed test.
     fn log(&self) -> String;

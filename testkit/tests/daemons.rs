@@ -52,6 +52,7 @@ fn pair(left: Kind, right: Kind, left_as: u16, right_as: u16, v6: bool) -> Pair 
         router_id: router_id(id),
         neighbors: vec![Neighbor::new(local, remote, u32::from(remote_as))],
         announcements: vec![announcement(asn, v6, n)],
+        extra: vec![],
     };
     Pair {
         left: left.start(&a, config(left_as, 1, left_address, right_address, right_as, 1)).unwrap(),
@@ -155,6 +156,7 @@ fn a_received_cease_is_reported_by_each() {
                     router_id: router_id(id),
                     neighbors: vec![Neighbor::new(local, remote, remote_as)],
                     announcements: vec![],
+                    extra: vec![],
                 };
                 let sender = Kind::Gobgp
                     .start(&net, config(65001, addresses.0, addresses.1, 65002, 1))

@@ -33,6 +33,7 @@ fn bird_agrees_with_the_oracle_on_every_prefix_of_a_real_table() {
             router_id: router_id(1),
             neighbors: replay::neighbors(&dump),
             announcements: vec![],
+            extra: vec![],
         };
         let _bird = Kind::Bird.start(&speaker, config).unwrap();
         let sink = replay::sink(&peers, &want).unwrap();

@@ -61,6 +61,7 @@ impl Lab {
             router_id: router_id(n),
             neighbors: vec![Neighbor::new(local, remote, remote_as)],
             announcements: vec![rich(variant, n), plain(variant, n)],
+            extra: vec![],
         };
         let mut ours = config(our_as, our_address, peer_address, peer_as, 1);
         for announcement in &mut ours.announcements {

@@ -27,6 +27,9 @@ pub(super) fn text(
         out.push_str(&advertisement(index, announcement)?);
     }
     out.push_str(&policy(config)?);
+    for document in &config.extra {
+        let _ = writeln!(out, "---\n{document}");
+    }
     Ok(out)
 }
 
@@ -70,6 +73,9 @@ fn peer(index: usize, neighbor: &Neighbor) -> Result<String> {
     );
     if let Some(limit) = neighbor.maximum_prefix {
         let _ = writeln!(out, "  maximumPrefix: {{limit: {limit}}}");
+    }
+    for line in &neighbor.extra {
+        let _ = writeln!(out, "  {line}");
     }
     if let Some(password) = &neighbor.password {
         let _ = write!(

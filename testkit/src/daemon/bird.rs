@@ -139,6 +139,10 @@ impl Speaker for Bird {
         parse_notification(words)
     }
 
+    fn command(&self, command: &str) -> Result<String> {
+        self.birdc(command)
+    }
+
     fn log(&self) -> String {
         let events = std::fs::read_to_string(self.path("events")).unwrap_or_default();
         events + &self.process.as_ref().map_or_else(String::new, Process::output)
@@ -168,6 +172,9 @@ fn text(config: &Config, log: &Path) -> String {
         line(format!("protocol static s_{0} {{ {0};{routes} }}", family.name()));
     }
     line(format!("filter export_all {{\n{}}}", export_filter(config)));
+    for extra in &config.extra {
+        line(extra.clone());
+    }
     for (index, neighbor) in config.neighbors.iter().enumerate() {
         line(protocol(config, index, neighbor));
     }
@@ -220,6 +227,9 @@ fn protocol(config: &Config, index: usize, neighbor: &Neighbor) -> String {
     );
     if let Some(password) = &neighbor.password {
         let _ = writeln!(out, "  password \"{password}\";");
+    }
+    for line in &neighbor.extra {
+        let _ = writeln!(out, "  {line}");
     }
     for family in &neighbor.families {
         let _ = writeln!(

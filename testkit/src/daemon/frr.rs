@@ -207,6 +207,11 @@ impl Speaker for Frr {
         parse_notification(&value[&text])
     }
 
+    fn command(&self, command: &str) -> Result<String> {
+        let lines: Vec<&str> = command.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+        self.vtysh(&lines)
+    }
+
     fn log(&self) -> String {
         let of = |p: &Option<Process>| p.as_ref().map_or_else(String::new, Process::output);
         of(&self.zebra) + &of(&self.bgpd)
@@ -233,6 +238,9 @@ fn text(config: &Config) -> String {
          bgp coalesce-time 0\n",
         config.asn, config.router_id
     );
+    for line in &config.extra {
+        let _ = writeln!(out, " {line}");
+    }
     for neighbor in &config.neighbors {
         out.push_str(&neighbor_text(neighbor));
     }
@@ -254,6 +262,9 @@ fn neighbor_text(neighbor: &Neighbor) -> String {
     }
     if let Some(password) = &neighbor.password {
         let _ = writeln!(out, " neighbor {address} password {password}");
+    }
+    for line in &neighbor.extra {
+        let _ = writeln!(out, " {line}");
     }
     for family in &neighbor.families {
         let _ = write!(

@@ -162,6 +162,10 @@ impl Speaker for Gobgp {
         parse_notification(&self.log(), neighbor)
     }
 
+    fn command(&self, command: &str) -> Result<String> {
+        self.gobgp(&command.split_whitespace().collect::<Vec<_>>())
+    }
+
     fn log(&self) -> String {
         self.process.as_ref().map_or_else(String::new, Process::output)
     }
@@ -171,6 +175,9 @@ impl Speaker for Gobgp {
 fn text(config: &Config) -> String {
     let mut out =
         format!("[global.config]\n  as = {}\n  router-id = \"{}\"\n", config.asn, config.router_id);
+    for line in &config.extra {
+        let _ = writeln!(out, "  {line}");
+    }
     for neighbor in &config.neighbors {
         out.push_str(&neighbor_text(neighbor));
     }
@@ -199,6 +206,9 @@ fn neighbor_text(neighbor: &Neighbor) -> String {
              afi-safi-name = \"{}-unicast\"\n",
             family.name()
         );
+    }
+    for line in &neighbor.extra {
+        let _ = writeln!(out, "  {line}");
     }
     out
 }
