@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use bgp_wire::{AddPathDirection, Asn, Capability, Family};
 
+use crate::role::Role;
+
 /// The configuration of one peering.
 #[derive(Clone, Eq, PartialEq, Debug)]
 pub struct PeerConfig {
@@ -49,7 +51,11 @@ pub struct PeerConfig {
     pub extended_next_hop: bool,
     /// ADD-PATH offers (RFC 7911): what we want to receive, send or both, per family.
     pub add_path: Vec<(Family, AddPathDirection)>,
-    /// Further capabilities to put in the OPEN as they are: graceful restart, role, FQDN...
+    /// Our role, on eBGP sessions only (RFC 9234).
+    pub role: Option<Role>,
+    /// Refuse a peer that shows no role (RFC 9234 section 4.2, strict mode); nothing without `role`.
+    pub strict_role: bool,
+    /// Further capabilities to put in the OPEN as they are: graceful restart, FQDN...
     pub other_capabilities: Vec<Capability>,
     /// Refuse a peer that lacks one of `families` (2/7) instead of going on with those it has.
     pub require_families: bool,
@@ -76,6 +82,8 @@ impl PeerConfig {
             extended_message: false,
             extended_next_hop: false,
             add_path: Vec::new(),
+            role: None,
+            strict_role: false,
             other_capabilities: Vec::new(),
             require_families: false,
         }
@@ -89,6 +97,15 @@ impl PeerConfig {
                 RemoteAs::Internal => asn == self.local_as,
                 RemoteAs::External => asn != self.local_as,
             }
+    }
+
+    /// The role to put in the OPEN: none towards a peer in our own AS (RFC 9234 section 4.2).
+    pub(crate) fn role_to_send(&self) -> Option<Role> {
+        self.role.filter(|_| match self.remote_as {
+            RemoteAs::Asn(asn) => asn != self.local_as,
+            RemoteAs::Internal => false,
+            RemoteAs::External => true,
+        })
     }
 
     /// What going from `self` to `new` costs.
@@ -111,6 +128,8 @@ impl PeerConfig {
             extended_message,
             extended_next_hop,
             add_path,
+            role,
+            strict_role,
             other_capabilities,
             require_families,
         } = self;
@@ -135,6 +154,7 @@ impl PeerConfig {
             ("extended_message", *extended_message != new.extended_message),
             ("extended_next_hop", *extended_next_hop != new.extended_next_hop),
             ("add_path", *add_path != new.add_path),
+            ("role", (*role, *strict_role) != (new.role, new.strict_role)),
             ("other_capabilities", *other_capabilities != new.other_capabilities),
         ];
         let changed = |fields: &[(&'static str, bool)]| {

@@ -20,6 +20,7 @@ use bgp_wire::{
 };
 
 use crate::config::PeerConfig;
+use crate::role::{self, Role};
 
 /// What both sides agreed on; constant for the life of a session.
 #[derive(Clone, Eq, PartialEq, Debug)]
@@ -59,6 +60,10 @@ pub struct Negotiated {
     pub route_refresh: bool,
     /// ROUTE-REFRESH is bracketed by BoRR and EoRR (RFC 7313).
     pub enhanced_route_refresh: bool,
+    /// Our role as the peer was told (RFC 9234); none inside one AS.
+    pub role: Option<Role>,
+    /// The peer's role, if it showed one. With `role` given, its counterpart.
+    pub peer_role: Option<Role>,
 }
 
 impl Negotiated {
@@ -103,6 +108,9 @@ pub fn local_open(cfg: &PeerConfig) -> Open {
     if !cfg.add_path.is_empty() {
         capabilities.push(Capability::AddPath(cfg.add_path.clone()));
     }
+    if let Some(role) = cfg.role_to_send() {
+        capabilities.push(Capability::Role(role.code()));
+    }
     capabilities.extend(cfg.other_capabilities.iter().cloned());
     Open {
         version: VERSION,
@@ -143,10 +151,10 @@ pub fn check(cfg: &PeerConfig, peer: &Open) -> Result<(), Notification> {
         let required: Vec<_> = ours.iter().map(Capability::MultiProtocol).collect();
         return Err(Notification::unsupported_capability(&required));
     }
-    if !roles_match(&cfg.other_capabilities, &peer.capabilities) {
-        return Err(Notification::role_mismatch());
+    if peer.asn == cfg.local_as {
+        return Ok(());
     }
-    Ok(())
+    role::verdict(cfg.role, cfg.strict_role, &peer.capabilities)
 }
 
 /// The product of our OPEN and the peer's.
@@ -181,6 +189,8 @@ pub fn negotiate(cfg: &PeerConfig, local: &Open, peer: &Open) -> Negotiated {
         add_path_tx: add_path(local, peer),
         route_refresh: both(|c| matches!(c, Capability::RouteRefresh)),
         enhanced_route_refresh: both(|c| matches!(c, Capability::EnhancedRouteRefresh)),
+        role: cfg.role_to_send(),
+        peer_role: role::shown(&peer.capabilities).filter(|_| peer.asn != cfg.local_as),
         families: agreed,
         local_as: cfg.local_as,
         peer_as: peer.asn,
@@ -190,16 +200,6 @@ pub fn negotiate(cfg: &PeerConfig, local: &Open, peer: &Open) -> Negotiated {
         local: local.clone(),
         peer: peer.clone(),
     }
-}
-
-/// RFC 9234 section 4.2: the roles of both sides form a pair, if both have one.
-fn roles_match(ours: &[Capability], theirs: &[Capability]) -> bool {
-    let roles = |list: &[Capability]| -> Vec<u8> {
-        let role = |c: &Capability| if let Capability::Role(role) = c { Some(*role) } else { None };
-        list.iter().filter_map(role).collect()
-    };
-    let Some(&ours) = roles(ours).first() else { return true };
-    roles(theirs).iter().all(|&theirs| ROLE_PAIRS.contains(&(ours, theirs)))
 }
 
 fn add_path_offers(open: &Open, wanted: fn(AddPathDirection) -> bool) -> FamilySet {
@@ -217,8 +217,6 @@ fn add_path_offers(open: &Open, wanted: fn(AddPathDirection) -> bool) -> FamilyS
 
 /// BGP version 4.
 const VERSION: u8 = 4;
-/// Provider and customer, route server and its client, peer and peer.
-const ROLE_PAIRS: [(u8, u8); 5] = [(0, 3), (3, 0), (1, 2), (2, 1), (4, 4)];
 const V4_OVER_V6: ExtendedNextHop =
     ExtendedNextHop { family: Family::IPV4_UNICAST, next_hop: Afi::IPV6 };
 

@@ -187,6 +187,12 @@ fn capabilities(n: &Negotiated) -> Vec<String> {
     add(n.enhanced_route_refresh, "enhanced-route-refresh");
     add(n.extended_message, "extended-message");
     add(n.ext_next_hop_v4, "extended-next-hop");
+    if let Some(role) = n.role {
+        names.push(format!("role {role}"));
+    }
+    if let Some(role) = n.peer_role {
+        names.push(format!("peer-role {role}"));
+    }
     for family in n.add_path_rx.iter() {
         names.push(format!("add-path-receive {family}"));
     }

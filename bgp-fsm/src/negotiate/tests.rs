@@ -28,7 +28,7 @@ fn what_we_send_decodes_to_what_we_meant() {
     cfg.extended_message = true;
     cfg.enhanced_route_refresh = true;
     cfg.add_path = vec![(Family::IPV4_UNICAST, AddPathDirection::Both)];
-    cfg.other_capabilities = vec![Capability::Role(3)];
+    cfg.role = Some(Role::Customer);
     let open = local_open(&cfg);
     let mut wire = Vec::new();
     open.encode(&mut wire);
@@ -181,21 +181,27 @@ fn graceful_restart_is_carried() {
 }
 
 #[test]
-fn rfc9234_roles_form_pairs() {
-    let outcome = |ours: Option<u8>, theirs: &[u8]| {
-        let mut cfg = config();
-        cfg.other_capabilities.extend(ours.map(Capability::Role));
+fn rfc9234_4_2_roles_are_between_systems_only() {
+    let mut cfg = config();
+    (cfg.role, cfg.strict_role) = (Some(Role::Customer), true);
+    let shows = |code| {
         let mut peer = peer_open();
-        peer.capabilities.extend(theirs.iter().map(|&role| Capability::Role(role)));
-        check(&cfg, &peer).map_err(|n| (n.code, n.subcode))
+        peer.capabilities.push(Capability::Role(code));
+        peer
     };
-    for (ours, theirs) in ROLE_PAIRS {
-        assert_eq!(outcome(Some(ours), &[theirs]), Ok(()));
-    }
-    assert_eq!(outcome(Some(3), &[3]), Err((2, 11)));
-    assert_eq!(outcome(Some(3), &[0, 4]), Err((2, 11)), "conflicting roles");
-    assert_eq!(outcome(Some(3), &[]), Ok(()));
-    assert_eq!(outcome(None, &[3]), Ok(()));
+    assert_eq!(refused(&cfg, &peer_open()), (2, 11, vec![]), "strict, and none shown");
+    assert_eq!(refused(&cfg, &shows(3)), (2, 11, vec![]));
+    assert_eq!(check(&cfg, &shows(0)), Ok(()));
+    let session = negotiate(&cfg, &local_open(&cfg), &shows(0));
+    assert_eq!((session.role, session.peer_role), (Some(Role::Customer), Some(Role::Provider)));
+    // The same between two routers of one AS: neither sent nor looked at.
+    cfg.remote_as = RemoteAs::Internal;
+    let open = local_open(&cfg);
+    assert!(!open.capabilities.contains(&Capability::Role(3)));
+    let inside = Open { asn: cfg.local_as, ..shows(3) };
+    assert_eq!(check(&cfg, &inside), Ok(()));
+    let session = negotiate(&cfg, &open, &inside);
+    assert_eq!((session.role, session.peer_role), (None, None));
 }
 
 #[test]
