@@ -33,7 +33,9 @@ mod counters;
 mod dial;
 mod handle;
 mod link;
+mod observe;
 mod outbox;
+mod record;
 mod runner;
 mod snapshot;
 
@@ -46,6 +48,10 @@ pub use self::config::{Direction, SessionConfig, SocketSetup};
 pub use self::counters::{Counters, MessageCounts};
 pub use self::handle::{SessionClosed, SessionHandle, spawn};
 pub use self::outbox::{OVERDRAFT, Outbox, PushError};
+pub use self::record::{
+    Attempts, Deadlines, DownRecord, HISTORY, OpenRecord, Phase, RefusedOpen, Transition,
+    TransportFault, TransportRecord,
+};
 pub use self::snapshot::{ErrorRecord, PeerSnapshot};
 use crate::effect::DownReason;
 use crate::negotiate::Negotiated;

@@ -34,11 +34,11 @@ use crate::peer::Peer;
 
 /// Everything a peer owns.
 pub(super) struct Runner<H> {
-    cfg: SessionConfig,
-    peer: Peer,
+    pub(super) cfg: SessionConfig,
+    pub(super) peer: Peer,
     handler: H,
     commands: mpsc::Receiver<Command>,
-    dialing: Option<Dialing>,
+    pub(super) dialing: Option<Dialing>,
     outgoing: Option<Link>,
     incoming: Option<Link>,
     /// A connection of the peer between `Accepted` and the answer.
@@ -46,7 +46,7 @@ pub(super) struct Runner<H> {
     /// Connections that only have to say goodbye.
     closing: JoinSet<()>,
     effects: Effects,
-    view: Arc<View>,
+    pub(super) view: Arc<View>,
 }
 
 enum Wake {
@@ -82,6 +82,7 @@ impl<H: SessionHandler> Runner<H> {
     }
 
     pub(super) async fn run(mut self) {
+        self.show_offer();
         if self.cfg.shutdown.is_none() {
             self.apply(Event::Start);
         }
@@ -160,6 +161,7 @@ impl<H: SessionHandler> Runner<H> {
         }
         // One reset is enough when both parts ask for it.
         self.apply(Event::Reconfigured(self.cfg.peer.clone()));
+        self.show_offer();
         if self.cfg.shutdown.is_none() {
             if transport_changed && !peer_changed {
                 self.apply(Event::Restart(StopReason::ConfigurationChange));
@@ -188,6 +190,7 @@ impl<H: SessionHandler> Runner<H> {
                 self.apply(Event::Connected);
             }
             Err(error) => {
+                self.note_dial_failed(&error);
                 let text = format!("cannot connect to {}: {error}", self.cfg.remote);
                 self.apply(Event::ConnectFailed(&text));
             }
@@ -203,7 +206,11 @@ impl<H: SessionHandler> Runner<H> {
         };
         let Some(link) = link else { return };
         match link.flush(&self.view.sent) {
-            Ok(true) => self.peer.sent(clock()),
+            Ok(true) => {
+                let now = clock();
+                self.peer.sent(now);
+                self.view.note_said(now);
+            }
             Ok(false) => {}
             Err(error) => {
                 self.read(id);
@@ -237,6 +244,7 @@ impl<H: SessionHandler> Runner<H> {
     fn lost(&mut self, id: ConnId, error: Option<&io::Error>) {
         let Some(mut link) = self.link_slot(id).take() else { return };
         link.seal();
+        self.note_lost(id, error);
         let text = error.map(|error| format!("connection lost: {error}"));
         self.apply(Event::Closed(id, text.as_deref()));
     }
@@ -295,7 +303,9 @@ impl<H: SessionHandler> Runner<H> {
             }
         }
         if heard {
-            self.peer.heard(clock());
+            let now = clock();
+            self.peer.heard(now);
+            self.view.note_heard(now);
         }
         if let Some(link) = self.link(id) {
             link.input = Input { buffer, start: at, end };
@@ -304,16 +314,24 @@ impl<H: SessionHandler> Runner<H> {
 
     /// Handles a message that is no UPDATE or KEEPALIVE of an Established session.
     fn message(&mut self, id: ConnId, is_up: bool, frame: &[u8]) {
+        self.view.note_heard(clock());
         match Decoded::decode(frame) {
             Ok(Decoded::RouteRefresh(refresh)) if is_up => self.route_refresh(refresh),
-            Ok(Decoded::Open(open)) => self.apply(Event::Message(id, Message::Open(&open))),
+            Ok(Decoded::Open(open)) => {
+                self.note_open(id, &open);
+                self.apply(Event::Message(id, Message::Open(&open)));
+            }
             Ok(Decoded::Keepalive) => self.apply(Event::Message(id, Message::Keepalive)),
             Ok(Decoded::Update(_)) => self.apply(Event::Message(id, Message::Update)),
             Ok(Decoded::RouteRefresh(_)) => self.apply(Event::Message(id, Message::RouteRefresh)),
             Ok(Decoded::Notification(notification)) => {
                 self.apply(Event::Message(id, Message::Notification(&notification)));
             }
-            Err(error) => self.apply(Event::DecodeFailed(id, error.notification(frame))),
+            Err(error) => {
+                let notification = error.notification(frame);
+                self.note_undecoded(frame, &notification, &error);
+                self.apply(Event::DecodeFailed(id, notification));
+            }
         }
     }
 
@@ -340,9 +358,16 @@ impl<H: SessionHandler> Runner<H> {
     fn carry_out(&mut self, mut effects: Effects) {
         for effect in effects.drain() {
             match effect {
-                Effect::Connect => self.dialing = Some(dial(&self.cfg)),
-                Effect::Adopt => self.incoming = self.offered.take(),
+                Effect::Connect => {
+                    self.view.facts().snapshot.attempts.dialed += 1;
+                    self.dialing = Some(dial(&self.cfg));
+                }
+                Effect::Adopt => {
+                    self.view.facts().snapshot.attempts.accepted += 1;
+                    self.incoming = self.offered.take();
+                }
                 Effect::Refuse(cease) => {
+                    self.view.facts().snapshot.attempts.refused += 1;
                     if let Some(mut link) = self.offered.take() {
                         link.send(cease);
                         self.close(link);
@@ -360,14 +385,12 @@ impl<H: SessionHandler> Runner<H> {
                 Effect::Up(id, negotiated) => self.up(id, negotiated),
                 Effect::Down(reason) => {
                     tracing::debug!(remote = %self.cfg.remote, %reason, "session down");
+                    self.note_down(&reason);
                     self.handler.down(&reason);
                 }
                 Effect::StateChanged { from, to } => {
                     tracing::debug!(remote = %self.cfg.remote, %from, %to, "state changed");
-                    let mut facts = self.view.facts();
-                    facts.snapshot.state = to;
-                    facts.snapshot.since = clock();
-                    drop(facts);
+                    self.note_transition(from, to);
                     self.show();
                     self.handler.state_changed(&self.view.snapshot());
                 }
@@ -403,27 +426,6 @@ impl<H: SessionHandler> Runner<H> {
         self.closing.spawn(close(link, Arc::clone(&self.view)));
     }
 
-    /// Brings what is seen from outside up to date.
-    fn show(&self) {
-        let best = self.peer.established().or_else(|| {
-            [ConnId::Outgoing, ConnId::Incoming]
-                .into_iter()
-                .filter(|&id| self.link_ref(id).is_some())
-                .max_by_key(|&id| self.peer.connection(id).map(crate::Fsm::name))
-        });
-        let link = best.and_then(|id| self.link_ref(id));
-        let mut facts = self.view.facts();
-        facts.outbox = link.and_then(|link| link.outbox.clone());
-        facts.set_errors(self.peer.errors());
-        let snapshot = &mut facts.snapshot;
-        snapshot.is_running = self.peer.is_running();
-        snapshot.established_at = self.peer.established_since();
-        snapshot.negotiated = self.peer.negotiated().cloned();
-        snapshot.local = link.map(|link| link.local);
-        snapshot.remote = link.map_or(self.cfg.remote, |link| link.remote);
-        snapshot.connection = best;
-    }
-
     fn link(&mut self, id: ConnId) -> Option<&mut Link> {
         self.link_slot(id).as_mut()
     }
@@ -435,7 +437,7 @@ impl<H: SessionHandler> Runner<H> {
         }
     }
 
-    fn link_ref(&self, id: ConnId) -> Option<&Link> {
+    pub(super) fn link_ref(&self, id: ConnId) -> Option<&Link> {
         match id {
             ConnId::Outgoing => self.outgoing.as_ref(),
             ConnId::Incoming => self.incoming.as_ref(),

@@ -4,5 +4,6 @@
 mod collision;
 mod handshake;
 mod lifecycle;
+mod remembered;
 mod script;
 mod writing;
