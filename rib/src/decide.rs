@@ -8,7 +8,7 @@
 //! *is* the decision:
 //!
 //! ```text
-//! rank      local | LOCAL_PREF 32 | AS_PATH length 23 (inverted) | ORIGIN 8 (inverted)
+//! rank      local | not LLGR_STALE | LOCAL_PREF 32 | AS_PATH length 22 and ORIGIN 8 (inverted)
 //! MED       inverted; in the order only with always-compare-med, else per neighbour AS
 //! near      eBGP 1 | IGP metric 32 (inverted)          <- equal up to here: multipath
 //! identity  router id 32 (inverted) | CLUSTER_LIST length 16 (inverted)
@@ -21,11 +21,15 @@
 //! of a lower rank than the best can therefore never matter, which is what makes most changes cost
 //! one comparison.
 //!
-//! References: RFC 4271 sections 9.1.1 and 9.1.2.2, RFC 4456 section 9, RFC 5004.
+//! References: RFC 4271 sections 9.1.1 and 9.1.2.2, RFC 4456 section 9, RFC 5004, RFC 9494
+//! section 4.3.
 
 use std::cmp::Ordering;
 
-use bgp_wire::attr::{self, AttrType};
+use bgp_wire::{
+    SummaryFlags,
+    attr::{self, AttrType},
+};
 
 use crate::{
     AttrId, AttrTable, NextHopTable, Path, PathFlags, PeerIx, PeerKind, PeerTable, Resolution,
@@ -81,6 +85,8 @@ pub enum Reason {
     Unresolved,
     /// Received, and the best one is originated here.
     LocallyOriginated,
+    /// Carries LLGR_STALE, and the best one does not (RFC 9494 section 4.3).
+    LongLivedStale,
     /// Lower LOCAL_PREF.
     LocalPref,
     /// Longer AS_PATH (9.1.2.2 a).
@@ -116,6 +122,7 @@ impl Reason {
             Self::InvalidNextHop => "invalid-next-hop",
             Self::Unresolved => "unresolved",
             Self::LocallyOriginated => "locally-originated",
+            Self::LongLivedStale => "long-lived-stale",
             Self::LocalPref => "local-pref",
             Self::AsPathLen => "as-path-len",
             Self::Origin => "origin",
@@ -169,8 +176,9 @@ pub(crate) struct Candidate {
 }
 
 const LOCAL: u64 = 1 << 63;
+const NOT_LLGR_STALE: u64 = 1 << 62;
 const EBGP: u64 = 1 << 32;
-const LEN_MAX: u32 = (1 << 23) - 1;
+const LEN_MAX: u32 = (1 << 22) - 1;
 
 /// The decision process over borrowed tables.
 #[derive(Copy, Clone, Debug)]
@@ -214,8 +222,10 @@ impl Judge<'_> {
         let local_pref = summary.local_pref.unwrap_or(self.config.default_local_pref);
         let len = LEN_MAX - u32::from(summary.as_path_len);
         let local = if local { LOCAL } else { 0 };
+        let stale = summary.flags.contains(SummaryFlags::LLGR_STALE);
         local
-            | (u64::from(local_pref) << 31)
+            | if stale { 0 } else { NOT_LLGR_STALE }
+            | (u64::from(local_pref) << 30)
             | (u64::from(len) << 8)
             | u64::from(u8::MAX - summary.origin)
     }
@@ -393,8 +403,9 @@ impl Judge<'_> {
         let differ = loser.rank ^ winner.rank;
         match differ.leading_zeros() {
             0 => return Reason::LocallyOriginated,
-            1..=32 => return Reason::LocalPref,
-            33..=55 => return Reason::AsPathLen,
+            1 => return Reason::LongLivedStale,
+            2..=33 => return Reason::LocalPref,
+            34..=55 => return Reason::AsPathLen,
             56..=63 => return Reason::Origin,
             _ => {}
         }

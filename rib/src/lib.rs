@@ -76,6 +76,7 @@ mod peer;
 pub mod policy;
 mod rib;
 mod row;
+mod stale;
 mod sweep;
 mod table;
 

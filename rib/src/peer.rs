@@ -3,7 +3,8 @@
 //! **How it works.** A [`PeerIx`] stands for one session from Established to its end. When a
 //! session ends its paths become ineligible at once and are removed by
 //! [`Rib::sweep`](crate::Rib::sweep); the next session of the same neighbour gets another index, so
-//! new routes never mix with old ones.
+//! new routes never mix with old ones. Where routes outlive a session (graceful restart) the index
+//! does too, and [`stale`](crate::stale) tells old routes from new ones.
 //!
 //! **Invariants.** An index is reused only when the sweep is done and every consumer has drained
 //! the rows that were dirty then: nobody remembers a route of the old peer under the new peer's
@@ -15,7 +16,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use bgp_wire::Asn;
 
-use crate::{ConsumerIx, PeerIx, dirty::Consumers};
+use crate::{ConsumerIx, PathFlags, PeerIx, dirty::Consumers, stale::Marks};
 
 /// What kind of session a path came over.
 #[derive(Copy, Clone, Eq, PartialEq, Hash, Debug)]
@@ -56,6 +57,8 @@ pub struct PeerCounts {
     pub accepted: u32,
     /// Prefixes whose best path is this peer's (Loc-RIB).
     pub best: u32,
+    /// Paths held which are stale: see [`Rib::mark_stale`](crate::Rib::mark_stale).
+    pub stale: u32,
 }
 
 /// Sessions and local sources, and their counters.
@@ -64,7 +67,7 @@ pub struct PeerTable {
     entries: Vec<Entry>,
     /// Swept peers whose index may still be remembered by a consumer.
     resting: Vec<Resting>,
-    /// Paths of peers which are down, both families: what the sweep still has to remove.
+    /// Paths of peers which are down and stale ones to be removed, both families: what the sweep still has to remove.
     pub(crate) to_sweep: u64,
 }
 
@@ -74,12 +77,17 @@ struct Entry {
     /// `info.addr` as a number, IPv4 as IPv4-mapped.
     addr: u128,
     counts: [PeerCounts; 2],
+    marks: [Marks; 2],
+    /// What the decision knows of it has changed; its rows are to be visited.
+    renamed: bool,
     state: State,
 }
 
 #[derive(Copy, Clone, Eq, PartialEq, Debug)]
 enum State {
     Up,
+    /// No session, but its routes are kept.
+    Lost,
     Down,
     Gone,
 }
@@ -94,12 +102,14 @@ struct Resting {
 impl PeerTable {
     /// `None` when 65,536 sessions are up or not yet forgotten.
     pub(crate) fn add(&mut self, info: PeerInfo, consumers: &Consumers) -> Option<PeerIx> {
-        let addr = match info.addr {
-            IpAddr::V4(addr) => addr.to_ipv6_mapped(),
-            IpAddr::V6(addr) => addr,
+        let entry = Entry {
+            addr: number(info.addr),
+            info,
+            counts: Default::default(),
+            marks: Default::default(),
+            renamed: false,
+            state: State::Up,
         };
-        let entry =
-            Entry { info, addr: addr.to_bits(), counts: Default::default(), state: State::Up };
         let rested = |resting: &Resting| {
             resting.seen.iter().all(|&(consumer, seen)| consumers.has_passed(consumer, seen))
         };
@@ -116,12 +126,53 @@ impl PeerTable {
     /// The session has ended. Returns whether it was up.
     pub(crate) fn down(&mut self, peer: PeerIx) -> bool {
         let Some(entry) = self.entries.get_mut(peer.index()) else { return false };
-        if entry.state != State::Up {
+        if !matches!(entry.state, State::Up | State::Lost) {
             return false;
         }
         entry.state = State::Down;
-        self.to_sweep += entry.counts.iter().map(|counts| u64::from(counts.received)).sum::<u64>();
+        entry.renamed = false;
+        for (counts, marks) in entry.counts.iter_mut().zip(&mut entry.marks) {
+            self.to_sweep += u64::from(counts.received) - u64::from(marks.doomed);
+            counts.stale = 0;
+            marks.doomed = 0;
+        }
         true
+    }
+
+    /// The session has ended and its routes are kept. Returns whether it was up.
+    pub(crate) fn lose(&mut self, peer: PeerIx) -> bool {
+        let Some(entry) = self.entries.get_mut(peer.index()) else { return false };
+        let up = entry.state == State::Up;
+        if up {
+            entry.state = State::Lost;
+        }
+        up
+    }
+
+    /// A lost peer has a session again. `None` if it was not lost, else whether all that the
+    /// decision knows of it is as before.
+    pub(crate) fn back(&mut self, peer: PeerIx, info: PeerInfo) -> Option<bool> {
+        let entry = self.entries.get_mut(peer.index())?;
+        if entry.state != State::Lost {
+            return None;
+        }
+        entry.state = State::Up;
+        let same = entry.info == info;
+        entry.addr = number(info.addr);
+        entry.info = info;
+        entry.renamed |= !same;
+        Some(same)
+    }
+
+    /// What is still stale is to be removed. Returns whether there is anything new to remove.
+    pub(crate) fn doom(&mut self, peer: PeerIx, family: usize) -> bool {
+        let entry = &mut self.entries[peer.index()];
+        let (marks, stale) = (&mut entry.marks[family], entry.counts[family].stale);
+        let more = stale - marks.doomed;
+        marks.doomed = stale;
+        marks.keep_current();
+        self.to_sweep += u64::from(more);
+        more > 0
     }
 
     /// The sweep has removed all paths of peers which are down.
@@ -133,6 +184,8 @@ impl PeerTable {
                 entry.state = State::Gone;
                 self.resting.push(Resting { peer: PeerIx(at), seen: consumers.progress() });
             }
+            entry.renamed = false;
+            entry.marks.iter_mut().for_each(Marks::swept);
         }
     }
 
@@ -141,15 +194,21 @@ impl PeerTable {
         &self.entries[peer.index()].info
     }
 
-    /// Whether the session is still there.
+    /// Whether routes of the peer count: its session is there, or they are kept without one.
     #[inline]
     pub fn is_up(&self, peer: PeerIx) -> bool {
-        self.entries.get(peer.index()).is_some_and(|entry| entry.state == State::Up)
+        let entry = self.entries.get(peer.index());
+        entry.is_some_and(|entry| matches!(entry.state, State::Up | State::Lost))
     }
 
-    /// Every peer whose session is there.
+    /// Whether the peer has no session but its routes are kept.
+    pub fn is_lost(&self, peer: PeerIx) -> bool {
+        self.entries.get(peer.index()).is_some_and(|entry| entry.state == State::Lost)
+    }
+
+    /// Every peer whose routes count.
     pub fn iter(&self) -> impl Iterator<Item = (PeerIx, &PeerInfo)> {
-        let up = |(_, entry): &(u16, &Entry)| entry.state == State::Up;
+        let up = |(_, entry): &(u16, &Entry)| matches!(entry.state, State::Up | State::Lost);
         (0u16..).zip(&self.entries).filter(up).map(|(at, entry)| (PeerIx(at), &entry.info))
     }
 
@@ -169,14 +228,53 @@ impl PeerTable {
         &mut self.entries[peer.index()].counts[family]
     }
 
+    #[inline]
+    pub(crate) fn marks(&self, peer: PeerIx, family: usize) -> &Marks {
+        &self.entries[peer.index()].marks[family]
+    }
+
+    pub(crate) fn marks_mut(&mut self, peer: PeerIx, family: usize) -> &mut Marks {
+        &mut self.entries[peer.index()].marks[family]
+    }
+
+    /// Whether the walk has to tell everybody of the peer's routes once more.
+    #[inline]
+    pub(crate) fn is_renamed(&self, peer: PeerIx) -> bool {
+        self.entries[peer.index()].renamed
+    }
+
     /// A path slot of `peer` is gone.
     #[inline]
-    pub(crate) fn removed(&mut self, peer: PeerIx, family: usize, accepted: bool) {
+    pub(crate) fn removed(&mut self, peer: PeerIx, family: usize, flags: PathFlags) {
         let entry = &mut self.entries[peer.index()];
         entry.counts[family].received -= 1;
-        entry.counts[family].accepted -= u32::from(accepted);
+        entry.counts[family].accepted -= u32::from(!flags.any(PathFlags::EXCLUDED));
         if entry.state == State::Down {
             self.to_sweep -= 1;
+        } else {
+            self.refreshed(peer, family, flags);
         }
+    }
+
+    /// A path is not any more what it was when it had `flags`: announced again, or gone.
+    #[inline]
+    pub(crate) fn refreshed(&mut self, peer: PeerIx, family: usize, flags: PathFlags) {
+        let entry = &mut self.entries[peer.index()];
+        let marks = &mut entry.marks[family];
+        if marks.is_stale(flags) {
+            entry.counts[family].stale -= 1;
+            if marks.is_doomed(flags) {
+                marks.doomed -= 1;
+                self.to_sweep -= 1;
+            }
+        }
+    }
+}
+
+/// A peer's address as a number, IPv4 as IPv4-mapped.
+const fn number(addr: IpAddr) -> u128 {
+    match addr {
+        IpAddr::V4(addr) => addr.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(addr) => addr.to_bits(),
     }
 }

@@ -28,6 +28,7 @@ use crate::{
     PeerInfo, PeerIx, PeerTable, Resolution, RowId,
     decide::{Candidate, Judge},
     dirty::Consumers,
+    stale::Rewritten,
     sweep::Walk,
     table::{Table, TableFamily, Tables},
 };
@@ -81,6 +82,7 @@ pub struct Rib {
     pub(crate) walk: Walk,
     /// Scratch of the decision.
     pub(crate) set: Vec<Candidate>,
+    pub(crate) rewritten: Rewritten,
 }
 
 impl Rib {
@@ -138,7 +140,8 @@ impl Rib {
         if !self.peers.is_up(peer) {
             return Change::REFUSED;
         }
-        let flags = PathFlags(flags.0 & PathFlags::EXCLUDED.0);
+        let generation = self.peers.marks(peer, P::INDEX).current();
+        let flags = PathFlags(flags.0 & PathFlags::EXCLUDED.0).of_generation(generation);
         self.put(prefix, Path { attr, next_hop, path_id, peer, flags })
     }
 
@@ -251,8 +254,15 @@ impl Rib {
         let old = slot.map(|slot| *table.path(row, slot));
         if let Some(old) = old
             && old.same_route(&path)
-            && old.flags.without(PathFlags::SELECTED) == path.flags
+            && (old.flags.0 ^ path.flags.0) & PathFlags::EXCLUDED.0 == 0
         {
+            if let Some(slot) = slot
+                && old.flags.generation() != path.flags.generation()
+            {
+                self.peers.refreshed(path.peer, P::INDEX, old.flags);
+                let flags = old.flags.of_generation(path.flags.generation());
+                P::table_mut(&mut self.tables).path_mut(row, slot).flags = flags;
+            }
             return Change::NONE;
         }
         let matters = self.matters(before.as_ref(), old.as_ref(), Some(&path));
@@ -272,6 +282,7 @@ impl Rib {
         if let Some(old) = old {
             counts.accepted -= u32::from(!old.flags.any(PathFlags::EXCLUDED));
             multipath = old.flags.any(PathFlags::MULTIPATH) && old.next_hop != path.next_hop;
+            self.peers.refreshed(path.peer, P::INDEX, old.flags);
             self.attrs.release(old.attr);
             self.next_hops.remove_slot(old.next_hop);
         } else {
@@ -285,7 +296,7 @@ impl Rib {
         let path = P::table_mut(&mut self.tables).remove(row, slot);
         self.attrs.release(path.attr);
         self.next_hops.remove_slot(path.next_hop);
-        self.peers.removed(path.peer, P::INDEX, !path.flags.any(PathFlags::EXCLUDED));
+        self.peers.removed(path.peer, P::INDEX, path.flags);
     }
 
     /// Whether replacing `old` by `new` can change the best path or the multipath set.

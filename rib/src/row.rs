@@ -54,6 +54,11 @@ impl PathFlags {
     pub const REFLECTION_LOOP: Self = Self(1 << 2);
     /// Its next hop is not acceptable: our own address, or off-subnet (RFC 4271 section 6.3).
     pub const INVALID_NEXT_HOP: Self = Self(1 << 3);
+    /// Bits of the generation it was announced in; see [`stale`](crate::stale).
+    const GENERATION: Self = Self(0b11_1111 << Self::GENERATION_SHIFT);
+    const GENERATION_SHIFT: u32 = 8;
+    /// How many generations can be told apart.
+    pub(crate) const GENERATIONS: u8 = 64;
     /// The best path. Set by the decision process, ignored on input.
     pub const BEST: Self = Self(1 << 14);
     /// In the multipath set. Set by the decision process, ignored on input.
@@ -62,6 +67,19 @@ impl PathFlags {
     /// What a caller of `announce` may say; any of these makes the path ineligible.
     pub(crate) const EXCLUDED: Self = Self(0b1111);
     pub(crate) const SELECTED: Self = Self(Self::BEST.0 | Self::MULTIPATH.0);
+
+    /// The generation the path was announced in.
+    #[inline]
+    pub(crate) const fn generation(self) -> u8 {
+        ((self.0 & Self::GENERATION.0) >> Self::GENERATION_SHIFT) as u8
+    }
+
+    /// The same facts, announced in another generation.
+    #[inline]
+    pub(crate) const fn of_generation(self, generation: u8) -> Self {
+        let bits = (generation as u16) << Self::GENERATION_SHIFT;
+        Self(self.0 & !Self::GENERATION.0 | bits & Self::GENERATION.0)
+    }
 
     /// Whether any fact of `other` holds.
     #[inline]

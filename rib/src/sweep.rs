@@ -5,7 +5,7 @@
 //!
 //! **How it works.** One walk over the rows in row order serves all causes: it removes paths of
 //! peers which are down, decides rows whose next hop is marked, or all rows after a change of
-//! knobs. It goes round from where it is; a new cause makes it go one full round more. It ends
+//! knobs, and does what [`stale`](crate::stale) asks for. It goes round from where it is; a new cause makes it go one full round more. It ends
 //! early when all slots of the peers which are down and of the marked next hops have been met.
 //!
 //! **Cost.** About 6 ns a row which is not concerned (rows lie in a line) and 35 to 40 ns a route
@@ -16,7 +16,7 @@
 
 use bgp_wire::{V4Prefix, V6Prefix};
 
-use crate::{PathFlags, Rib, RowId, table::TableFamily};
+use crate::{PathFlags, Rib, RowId, stale::Fate, table::TableFamily};
 
 /// Where the walk is.
 #[derive(Debug, Default)]
@@ -24,6 +24,8 @@ pub(crate) struct Walk {
     active: bool,
     /// Decide every row, whatever its paths.
     pub(crate) every_row: bool,
+    /// Go round to the end: how many paths are concerned is not known.
+    pub(crate) whole: bool,
     rounds: [Round; 2],
 }
 
@@ -61,8 +63,9 @@ impl Rib {
     /// Do at most about `budget` rows of pending work; a row is one unit. Returns whether there is
     /// more.
     ///
-    /// Pending work comes from [`Rib::peer_down`], [`Rib::set_next_hop`], [`Rib::touch_next_hop`]
-    /// and [`Rib::set_config`].
+    /// Pending work comes from [`Rib::peer_down`], [`Rib::peer_back`], [`Rib::sweep_stale`],
+    /// [`Rib::begin_long_lived`], [`Rib::set_next_hop`], [`Rib::touch_next_hop`] and
+    /// [`Rib::set_config`].
     pub fn sweep(&mut self, mut budget: usize) -> bool {
         if !self.walk.active {
             return false;
@@ -74,7 +77,9 @@ impl Rib {
         }
         self.walk.active = false;
         self.walk.every_row = false;
+        self.walk.whole = false;
         self.next_hops.end_walk();
+        self.forget_rewritten();
         self.peers.swept(&self.consumers);
         false
     }
@@ -91,7 +96,8 @@ impl Rib {
     }
 
     fn is_walking(&self) -> bool {
-        let cause = self.walk.every_row || self.peers.to_sweep > 0 || self.next_hops.to_visit > 0;
+        let whole = self.walk.every_row || self.walk.whole;
+        let cause = whole || self.peers.to_sweep > 0 || self.next_hops.to_visit > 0;
         cause && self.walk.rounds.iter().any(|round| !round.done)
     }
 
@@ -106,28 +112,43 @@ impl Rib {
 
     fn visit<P: TableFamily>(&mut self, row: RowId) {
         let table = P::table(&self.tables);
-        let (mut down, mut marked, mut moved) = (false, 0, false);
+        let (mut acts, mut marked, mut moved, mut renamed) = (false, 0, false, false);
         for path in table.paths(row) {
-            down |= !self.peers.is_up(path.peer);
+            acts |= self.peers.fate(path, P::INDEX) != Fate::Keep;
+            if self.peers.is_renamed(path.peer) {
+                renamed = true;
+                moved |= path.flags.any(PathFlags::MULTIPATH);
+            }
             if self.next_hops.is_marked(path.next_hop) {
                 marked += 1;
                 moved |= path.flags.any(PathFlags::MULTIPATH);
             }
         }
-        if !down && marked == 0 && !self.walk.every_row {
+        if !acts && !renamed && marked == 0 && !self.walk.every_row {
             return;
         }
         self.next_hops.to_visit = self.next_hops.to_visit.saturating_sub(marked);
         let before = table.best(row).copied();
-        if down {
+        if acts {
             for slot in (0..table.path_len(row)).rev() {
                 let path = self.table::<P>().path(row, slot);
-                if !self.peers.is_up(path.peer) {
-                    moved |= path.flags.any(PathFlags::MULTIPATH);
-                    self.take::<P>(row, slot);
-                }
+                let multipath = path.flags.any(PathFlags::MULTIPATH);
+                let gone = match self.peers.fate(path, P::INDEX) {
+                    Fate::Keep => continue,
+                    Fate::Remove => {
+                        self.take::<P>(row, slot);
+                        true
+                    }
+                    Fate::LongLived => !self.make_long_lived::<P>(row, slot),
+                };
+                moved |= multipath && gone;
             }
         }
-        self.decide_and_finish::<P>(row, before, true, moved);
+        let renamed = renamed && before.is_some_and(|best| self.peers.is_renamed(best.peer));
+        let change = self.decide_and_finish::<P>(row, before, true, moved);
+        if renamed && !change.best() && self.best::<P>(row).is_some() {
+            // The same path of what looks like another router: it may be sent on differently.
+            self.consumers.mark(P::INDEX, row, true);
+        }
     }
 }

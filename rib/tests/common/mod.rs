@@ -15,6 +15,8 @@ pub struct Set {
     pub as_path: Vec<(bool, Vec<u32>)>,
     pub med: Option<u32>,
     pub local_pref: Option<u32>,
+    pub llgr_stale: bool,
+    pub no_llgr: bool,
     pub originator: Option<u8>,
     pub clusters: u8,
 }
@@ -42,6 +44,13 @@ impl Set {
         if let Some(local_pref) = self.local_pref {
             out.extend([0x40, 5, 4]);
             out.extend(local_pref.to_be_bytes());
+        }
+        let communities = [(self.no_llgr, 7u8), (self.llgr_stale, 6)];
+        let communities: Vec<u8> =
+            communities.into_iter().filter_map(|(is, n)| is.then_some(n)).collect();
+        if !communities.is_empty() {
+            out.extend([0xc0, 8, 4 * communities.len() as u8]);
+            out.extend(communities.into_iter().flat_map(|n| [0xff, 0xff, 0, n]));
         }
         if let Some(originator) = self.originator {
             out.extend([0x80, 9, 4, 10, 9, 9, originator]);

@@ -1,5 +1,5 @@
 //! The tables against a naive model: random announcements, replacements, withdrawals, sessions
-//! ending, next hops changing, sliced sweeps and readers draining, compared with a decision written
+//! ending, restarting or sending everything again, next hops changing, sliced sweeps and readers draining, compared with a decision written
 //! down from the words of RFC 4271 section 9.1.2.2 over plain vectors.
 //!
 //! The model knows nothing of arrival order, so equality is order independence too. Readers keep a
@@ -8,137 +8,22 @@
 
 #![allow(clippy::unwrap_used, reason = "test code outside of test functions")]
 
+#[path = "../common/mod.rs"]
 mod common;
+mod model;
 
 use std::collections::BTreeMap;
 
-use bgp_wire::V4Prefix;
+use bgp_wire::{Family, V4Prefix};
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use rib::{
-    AttrId, ConsumerIx, DecisionConfig, Interest, NextHopId, Path, PathFlags, PeerCounts, PeerIx,
-    PeerKind, Resolution, Rib, RowId, TableFamily,
+    AttrId, ConsumerIx, DecisionConfig, Interest, NextHopId, Path, PathFlags, PeerIx, Resolution,
+    Rib, RowId, TableFamily,
 };
 
+use model::{Key, Model, NEXT_HOPS, Op, PEERS, PREFIXES, Route, peer, step};
+
 use common::{Set, both_families, next_hop_key, peer_info, settle, v4, v6};
-
-const PEERS: usize = 7;
-const NEXT_HOPS: u8 = 4;
-const PREFIXES: u32 = 3;
-
-/// Peer number -> router id and kind; two routers have two sessions each.
-fn peer(n: usize) -> (u8, PeerKind) {
-    match n {
-        0 => (1, PeerKind::Ebgp),
-        1 => (1, PeerKind::Ebgp),
-        2 => (3, PeerKind::Ebgp),
-        3 => (4, PeerKind::Ibgp { client: false }),
-        4 => (5, PeerKind::Ibgp { client: true }),
-        5 => (5, PeerKind::Ibgp { client: false }),
-        _ => (7, PeerKind::Local),
-    }
-}
-
-#[derive(Clone, Debug)]
-struct Route {
-    set: Set,
-    next_hop: u8,
-    flags: PathFlags,
-}
-
-#[derive(Clone, Debug)]
-enum Op {
-    Announce { peer: usize, path_id: u32, prefix: u32, route: Route },
-    Withdraw { peer: usize, path_id: u32, prefix: u32 },
-    Restart { peer: usize },
-    NextHop { next_hop: u8, metric: Option<u32> },
-    Sweep { budget: usize },
-    Drain { reader: usize, max: usize },
-    Configure { config: DecisionConfig },
-}
-
-/// Key of a path in the model.
-type Key = (u32, usize, u32);
-
-struct Model {
-    routes: BTreeMap<Key, Route>,
-    metrics: BTreeMap<u8, Option<u32>>,
-    config: DecisionConfig,
-}
-
-impl Model {
-    fn new(config: DecisionConfig) -> Self {
-        let metrics = (0..NEXT_HOPS).map(|n| (n, Some(u32::from(n) / 2))).collect();
-        Self { routes: BTreeMap::new(), metrics, config }
-    }
-
-    /// The multipath set, the best path first.
-    fn select(&self, prefix: u32) -> Vec<Key> {
-        let of_prefix = self.routes.iter().filter(|(key, _)| key.0 == prefix);
-        let mut left: Vec<(Key, &Route)> = of_prefix.map(|(key, route)| (*key, route)).collect();
-        left.retain(|(_, r)| r.flags == PathFlags::NONE && self.metrics[&r.next_hop].is_some());
-        let local = |key: &Key| matches!(peer(key.1).1, PeerKind::Local);
-        let external = |key: &Key| !matches!(peer(key.1).1, PeerKind::Ibgp { .. });
-        if left.iter().any(|(key, _)| local(key)) {
-            left.retain(|(key, _)| local(key));
-        }
-        let pref = |r: &Route| r.set.local_pref.unwrap_or(self.config.default_local_pref);
-        keep_least(&mut left, |_, r| std::cmp::Reverse(pref(r)));
-        keep_least(&mut left, |_, r| path_len(&r.set));
-        keep_least(&mut left, |_, r| r.set.origin);
-        let all = left.clone();
-        left.retain(|(_, mine)| {
-            !all.iter().any(|(_, other)| {
-                let comparable = self.config.always_compare_med
-                    || neighbor_as(&mine.set) == neighbor_as(&other.set);
-                comparable && other.set.med.unwrap_or(0) < mine.set.med.unwrap_or(0)
-            })
-        });
-        if left.iter().any(|(key, _)| external(key)) {
-            left.retain(|(key, _)| external(key));
-        }
-        keep_least(&mut left, |_, r| self.metrics[&r.next_hop]);
-        left.sort_by_key(|(key, r)| {
-            let router_id = r.set.originator.unwrap_or_else(|| peer(key.1).0);
-            (router_id, r.set.clusters, key.1, key.2)
-        });
-        let Some(&(best, best_route)) = left.first() else { return Vec::new() };
-        let most = if local(&best) { 1 } else { usize::from(self.config.maximum_paths.max(1)) };
-        if !self.config.multipath_relax {
-            left.retain(|(_, r)| r.set.as_path == best_route.set.as_path);
-        }
-        left.truncate(most);
-        left.into_iter().map(|(key, _)| key).collect()
-    }
-
-    fn counts(&self, n: usize) -> PeerCounts {
-        let mine: Vec<_> = self.routes.iter().filter(|(key, _)| key.1 == n).collect();
-        let accepted = mine.iter().filter(|(_, r)| r.flags == PathFlags::NONE).count();
-        let best = (0..PREFIXES)
-            .filter(|prefix| self.select(*prefix).first().is_some_and(|key| key.1 == n));
-        PeerCounts {
-            received: mine.len() as u32,
-            accepted: accepted as u32,
-            best: best.count() as u32,
-        }
-    }
-}
-
-fn keep_least<K: Ord>(left: &mut Vec<(Key, &Route)>, key: impl Fn(&Key, &Route) -> K) {
-    if let Some(least) = left.iter().map(|(k, r)| key(k, r)).min() {
-        left.retain(|(k, r)| key(k, r) == least);
-    }
-}
-
-fn path_len(set: &Set) -> usize {
-    set.as_path.iter().map(|(is_set, asns)| if *is_set { 1 } else { asns.len() }).sum()
-}
-
-fn neighbor_as(set: &Set) -> u32 {
-    match set.as_path.first() {
-        Some((false, asns)) => asns[0],
-        _ => 0,
-    }
-}
 
 /// A reader of changes with what it believes, by row.
 struct Reader {
@@ -190,6 +75,17 @@ impl<P: TableFamily> Real<P> {
             Op::Restart { peer } => {
                 self.rib.peer_down(self.peers[*peer]);
                 self.peers[*peer] = add_peer(&mut self.rib, *peer);
+            }
+            Op::MarkStale { peer } => self.rib.mark_stale(self.peers[*peer], family::<P>()),
+            Op::SweepStale { peer } => self.rib.sweep_stale(self.peers[*peer], family::<P>()),
+            Op::Lose { peer } => self.rib.peer_lost(self.peers[*peer]),
+            Op::Back { peer: n, router_id } => {
+                let lost = self.rib.peers().is_lost(self.peers[*n]);
+                let info = peer_info(*n as u8, *router_id, peer(*n).1);
+                assert_eq!(self.rib.peer_back(self.peers[*n], info), lost);
+            }
+            Op::LongLived { peer } => {
+                self.rib.begin_long_lived(self.peers[*peer], family::<P>());
             }
             Op::NextHop { next_hop, metric } => {
                 let resolution = match metric {
@@ -243,6 +139,11 @@ impl<P: TableFamily> Real<P> {
             let found = row.map(paths).unwrap_or_default();
             assert_eq!(found.first(), expected.first(), "best of {n}: {:#?}", model.routes);
             assert_eq!(sorted(&found), sorted(&expected), "set of {n}: {:#?}", model.routes);
+            for path in row.into_iter().flat_map(|row| self.rib.paths::<P>(row)) {
+                let route = &model.routes[&key(&self.peers, n, path)];
+                assert_eq!(self.rib.is_stale::<P>(path), route.stale);
+                assert_eq!(self.rib.attrs.bytes(path.attr), route.set.canonical());
+            }
             let held = row.map_or(0, |row| self.rib.paths::<P>(row).count());
             assert_eq!(held, model.routes.keys().filter(|key| key.0 == n).count());
             let best = row.and_then(|row| self.rib.best::<P>(row));
@@ -305,6 +206,10 @@ impl<P: TableFamily> Real<P> {
     }
 }
 
+fn family<P: TableFamily>() -> Family {
+    if P::INDEX == 0 { Family::IPV4_UNICAST } else { Family::IPV6_UNICAST }
+}
+
 fn add_peer(rib: &mut Rib, n: usize) -> PeerIx {
     let (router_id, kind) = peer(n);
     rib.add_peer(peer_info(n as u8, router_id, kind)).unwrap()
@@ -322,23 +227,6 @@ fn sorted(keys: &[Key]) -> Vec<Key> {
     keys
 }
 
-fn step(model: &mut Model, op: &Op) {
-    match op {
-        Op::Announce { peer, path_id, prefix, route } => {
-            model.routes.insert((*prefix, *peer, *path_id), route.clone());
-        }
-        Op::Withdraw { peer, path_id, prefix } => {
-            model.routes.remove(&(*prefix, *peer, *path_id));
-        }
-        Op::Restart { peer } => model.routes.retain(|key, _| key.1 != *peer),
-        Op::NextHop { next_hop, metric } => {
-            model.metrics.insert(*next_hop, *metric);
-        }
-        Op::Configure { config } => model.config = config.clone(),
-        Op::Sweep { .. } | Op::Drain { .. } => {}
-    }
-}
-
 fn sets() -> impl Strategy<Value = Set> {
     // Mostly equal up to MED, so that the later steps and multipath have work.
     let usual = vec![vec![(false, vec![1])], vec![(false, vec![2])], vec![(false, vec![1])]];
@@ -354,10 +242,13 @@ fn sets() -> impl Strategy<Value = Set> {
         prop_oneof![4 => select(usual), 1 => select(rare)],
         option::of(select(vec![0u32, 10, 20])),
         prop_oneof![9 => Just(None), 1 => select(vec![Some(100u32), Some(200), Some(50)])],
+        prop_oneof![9 => Just((false, false)), 1 => any::<(bool, bool)>()],
         prop_oneof![4 => Just(None), 1 => (1u8..8).prop_map(Some)],
         prop_oneof![3 => Just(0u8), 1 => 1u8..3],
     )
-        .prop_map(|(origin, as_path, med, local_pref, originator, clusters)| Set {
+        .prop_map(|(origin, as_path, med, local_pref, llgr, originator, clusters)| Set {
+            llgr_stale: llgr.0,
+            no_llgr: llgr.1,
             origin,
             as_path,
             med,
@@ -388,6 +279,7 @@ fn ops() -> impl Strategy<Value = Op> {
         set,
         next_hop,
         flags,
+        stale: false,
     });
     let place = (0..PEERS, prop_oneof![3 => Just(0u32), 1 => 1u32..3], 0..PREFIXES);
     prop_oneof![
@@ -396,6 +288,11 @@ fn ops() -> impl Strategy<Value = Op> {
         }),
         8 => place.prop_map(|(peer, path_id, prefix)| Op::Withdraw { peer, path_id, prefix }),
         1 => (0..PEERS).prop_map(|peer| Op::Restart { peer }),
+        2 => (0..PEERS).prop_map(|peer| Op::MarkStale { peer }),
+        2 => (0..PEERS).prop_map(|peer| Op::SweepStale { peer }),
+        1 => (0..PEERS).prop_map(|peer| Op::Lose { peer }),
+        1 => (0..PEERS, 1u8..9).prop_map(|(peer, router_id)| Op::Back { peer, router_id }),
+        1 => (0..PEERS).prop_map(|peer| Op::LongLived { peer }),
         2 => (0..NEXT_HOPS, option::of(0u32..3))
             .prop_map(|(next_hop, metric)| Op::NextHop { next_hop, metric }),
         3 => (1usize..4).prop_map(|budget| Op::Sweep { budget }),
@@ -462,7 +359,7 @@ proptest! {
             });
             let mut real = Real::<V4Prefix>::new(config.clone(), v4);
             for ((peer, path_id), (set, next_hop)) in &order {
-                let route = Route { set: set.clone(), next_hop: *next_hop, flags: PathFlags::NONE };
+                let route = Route { set: set.clone(), next_hop: *next_hop, flags: PathFlags::NONE, stale: false };
                 real.apply(&Op::Announce { peer: *peer, path_id: *path_id, prefix: 0, route });
             }
             let row = real.rib.row(v4(0)).unwrap();
