@@ -1,7 +1,7 @@
 //! Socket options a BGP speaker needs and the safe crates do not offer; the only unsafe code.
 //!
-//! **What for.** TCP MD5 signatures (RFC 2385), the Generalized TTL Security Mechanism (RFC 5082), and thin,
-//! uniform wrappers of the options that differ between IPv4 and IPv6 sockets.
+//! **What for.** TCP MD5 signatures (RFC 2385), the TCP Authentication Option (RFC 5925), the Generalized TTL
+//! Security Mechanism (RFC 5082), and thin, uniform wrappers of the options that differ between IPv4 and IPv6 sockets.
 //!
 //! **Where it sits.** Called by `speaker` between creating a socket and connecting or listening; owns nothing.
 //!
@@ -9,15 +9,17 @@
 //! for its domain, so that callers never choose between the IPv4 and the IPv6 variant. An IPv6 socket may
 //! carry IPv4 traffic (mapped addresses), so there both variants are set.
 //!
-//! **Unsafe.** One function (module `sys`) holds one `unsafe` block, a call of `setsockopt(2)` with a value that is
-//! plain bytes without padding. Kernel structures are written as our own `repr(C)` types with their layout
+//! **Unsafe.** Two functions (module `sys`) hold one `unsafe` block each, a call of `setsockopt(2)` or
+//! `getsockopt(2)` with a value that is plain bytes without padding. Kernel structures are written as our own `repr(C)` types with their layout
 //! asserted at compile time, because libc does not define them.
 //!
-//! **Not here.** TCP-AO (RFC 5925); MD5 keys bound to a VRF (`TCP_MD5SIG_FLAG_IFINDEX`).
+//! **Not here.** Keys bound to a VRF by interface index (`TCP_MD5SIG_FLAG_IFINDEX`): who needs them binds the socket to
+//! the device ([`bind_device`]).
 //!
-//! References: tcp(7), ip(7), ipv6(7), linux/tcp.h, RFC 2385, RFC 5082.
+//! References: tcp(7), ip(7), ipv6(7), linux/tcp.h, RFC 2385, RFC 5082, RFC 5925.
 #![deny(unsafe_code)]
 
+mod ao;
 mod md5;
 mod sys;
 
@@ -27,6 +29,10 @@ use std::time::Duration;
 
 use socket2::{Domain, SockRef};
 
+pub use ao::{
+    AoAlgorithm, AoKey, AoKeyId, AoState, MAX_AO_KEY, add_ao_key, ao_state, ao_support,
+    prefer_ao_key, remove_ao_key,
+};
 pub use md5::{MAX_MD5_KEY, clear_md5_key, set_md5_key};
 
 /// Accept only packets whose TTL or hop limit is at least `min`: 255 for a direct neighbour, `256 - hops`

@@ -110,15 +110,15 @@ fn set<S: AsFd>(socket: &S, peer: IpAddr, prefix_len: u8, key: &[u8]) -> io::Res
     value.key_len = u16::try_from(key.len()).expect("at most 80");
     if prefix_len == full {
         // Known to kernels older than the extended form.
-        return sys::set_md5(socket.as_fd(), libc::TCP_MD5SIG, &value);
+        return sys::set_plain(socket.as_fd(), libc::IPPROTO_TCP, libc::TCP_MD5SIG, &value);
     }
     value.flags = FLAG_PREFIX;
     value.prefix_len = prefix_len;
-    sys::set_md5(socket.as_fd(), libc::TCP_MD5SIG_EXT, &value)
+    sys::set_plain(socket.as_fd(), libc::IPPROTO_TCP, libc::TCP_MD5SIG_EXT, &value)
 }
 
 /// A socket address of the socket's own family, as the kernel lays it out.
-fn addr_bytes(peer: IpAddr, socket_is_ipv6: bool) -> io::Result<[u8; 128]> {
+pub(crate) fn addr_bytes(peer: IpAddr, socket_is_ipv6: bool) -> io::Result<[u8; 128]> {
     let mut bytes = [0; 128];
     let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
     let mapped = |v4: std::net::Ipv4Addr| -> Ipv6Addr { v4.to_ipv6_mapped() };
@@ -143,6 +143,6 @@ fn family(family: libc::c_int) -> [u8; 2] {
     libc::sa_family_t::try_from(family).expect("address families are small").to_ne_bytes()
 }
 
-fn invalid(text: String) -> io::Error {
+pub(crate) fn invalid(text: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, text)
 }
