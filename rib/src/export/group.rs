@@ -21,6 +21,7 @@ use super::{
     FrameSink, GroupKey,
     family::{Core, FamilyExport},
     outstanding::Outstanding,
+    refresh::Refreshes,
     roster::{Place, Roster},
     rules::Buffers,
 };
@@ -35,6 +36,7 @@ pub(super) struct Group {
     pub(super) core: Core,
     pub(super) roster: Roster,
     pub(super) families: Families,
+    pub(super) refreshes: Refreshes,
     consumer: ConsumerIx,
     /// The rows that were there when the group was made have not all been looked at yet.
     pub(super) fresh: bool,
@@ -71,6 +73,7 @@ impl Group {
             families: Families { v4: FamilyExport::new(&key), v6: FamilyExport::new(&key) },
             core: Core { policy: Compiled::new(&key.policy), key, buffers: Buffers::default() },
             roster: Roster::default(),
+            refreshes: Refreshes::default(),
             consumer,
             fresh: true,
         }
@@ -180,7 +183,7 @@ impl Group {
         more |= self.serve_cohorts(rib, sink, budget);
         if drained {
             self.fresh = false;
-            self.finish_members(sink);
+            more |= self.finish_members(sink);
         }
         self.families.v4.tidy(rib);
         self.families.v6.tidy(rib);
@@ -277,6 +280,15 @@ impl Group {
                 self.split(cohort, &slow);
             }
             let Families { v4, v6 } = &mut self.families;
+            if !self.refreshes.is_empty() {
+                let members = self.roster.cohort(cohort);
+                self.refreshes.begin(members, sink);
+                let is_done = |family| match family {
+                    Family::IPV4_UNICAST => v4.outstanding[at].is_empty(),
+                    _ => v6.outstanding[at].is_empty(),
+                };
+                self.refreshes.end(members, is_done, sink);
+            }
             if v4.outstanding[at].is_empty() && v6.outstanding[at].is_empty() {
                 break;
             }
@@ -296,13 +308,14 @@ impl Group {
         false
     }
 
-    fn finish_members(&mut self, sink: &mut impl FrameSink) {
+    /// Returns whether that makes more to do.
+    fn finish_members(&mut self, sink: &mut impl FrameSink) -> bool {
         if !self.roster.has_unfinished() {
-            return;
+            return false;
         }
         let finished = self.roster.take_finished();
         if finished.is_empty() {
-            return;
+            return false;
         }
         let mut buf = Vec::new();
         for family in [Family::IPV4_UNICAST, Family::IPV6_UNICAST] {
@@ -311,8 +324,9 @@ impl Group {
             }
         }
         let frame = Bytes::from(buf);
-        for peer in finished {
+        for &peer in &finished {
             sink.push(peer, &frame);
         }
+        self.open_refreshes(&finished)
     }
 }

@@ -22,7 +22,8 @@
 //! **Cost**: 8 B a row and group and family; a bit or two a row for each cohort. Per changed row and
 //! group about 10 ns; per member only a push a frame of up to 64 KiB.
 //!
-//! **References**: RFC 4271 sections 3.2, 9.1.3, 9.2; RFC 2918; RFC 4456; RFC 4724 section 2.
+//! **References**: RFC 4271 sections 3.2, 9.1.3, 9.2; RFC 2918; RFC 4456; RFC 4724 section 2;
+//! RFC 7313.
 
 mod adj_out;
 mod batch;
@@ -34,6 +35,7 @@ mod memo;
 mod out_table;
 mod outstanding;
 mod reason;
+mod refresh;
 mod regroup;
 mod rewrite;
 mod roster;
@@ -224,6 +226,7 @@ impl Exports {
     fn remove_member(&mut self, rib: &mut Rib, at: GroupIx, peer: PeerIx) {
         let group = self.group_mut(at);
         group.roster.put(peer, Place::Absent);
+        group.refreshes.forget(peer);
         if group.roster.members().next().is_none()
             && let Some(group) = self.groups[at.index()].take()
         {

@@ -98,6 +98,10 @@ impl Exports {
         if self.group(from).roster.owes_end_of_rib(member.peer()) {
             self.group_mut(to).roster.owe_end_of_rib(member.peer());
         }
+        // What the new group advertises alike is not outstanding: a refresh begins anew.
+        for family in self.group_mut(from).refreshes.take(member.peer()) {
+            self.group_mut(to).refresh_enhanced(member.peer(), family);
+        }
         self.place(member.peer(), Some(to));
         self.remove_member(rib, from, member.peer());
     }

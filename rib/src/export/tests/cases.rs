@@ -213,6 +213,42 @@ fn a_refresh_concerns_one_member_and_one_family() {
 }
 
 #[test]
+fn rfc7313_4_a_refresh_is_bracketed_and_waits_for_the_end_of_rib() {
+    let mut world = World::new();
+    let source = world.peer(EBGP);
+    for n in 0..4 {
+        world.announce(source, v4(n), &plain(&[65001]));
+        world.announce(source, v6(n), &plain(&[65001]));
+    }
+    let (a, b) = (world.peer(EBGP), world.peer(EBGP));
+    let member = world.join(a, key(SessionKind::Ebgp));
+    world.join(b, key(SessionKind::Ebgp));
+    // Asked before the first transfer is over; the receiving end checks the order.
+    world.exports.refresh_enhanced(member, Family::IPV6_UNICAST);
+    world.pump();
+    assert_eq!((world.held(a).refreshed, world.held(a).routes.len()), (1, 8));
+    assert_eq!(world.held(a).announced, 12);
+    // A change in the middle, and asked again: one end for all that.
+    world.exports.refresh_enhanced(member, Family::IPV4_UNICAST);
+    let World { rib, exports, sink, .. } = &mut world;
+    exports.pump(rib, sink, 2);
+    world.withdraw(source, 0, v4(3));
+    world.exports.refresh_enhanced(member, Family::IPV4_UNICAST);
+    world.pump();
+    let held = world.held(a);
+    assert_eq!((held.refreshed, held.routes.len(), held.stale.len()), (2, 7, 0));
+    // With nothing to send, the brackets alone.
+    for n in 0..4 {
+        world.withdraw(source, 0, v6(n));
+    }
+    world.pump();
+    world.exports.refresh_enhanced(member, Family::IPV6_UNICAST);
+    world.pump();
+    assert_eq!((world.held(a).refreshed, world.held(a).routes.len()), (3, 3));
+    assert_eq!(world.held(b).refreshed, 0, "nobody else is told");
+}
+
+#[test]
 fn a_new_policy_sends_the_differences_only() {
     let mut world = World::new();
     let source = world.peer(EBGP);

@@ -29,7 +29,8 @@ enum Op {
     Join(usize, usize),
     Leave(usize),
     Slow(usize, bool),
-    Refresh(usize, bool),
+    /// Peer, family, enhanced.
+    Refresh(usize, bool, bool),
     Rekey(usize, usize),
     SetPolicy(usize, usize),
     Pump(usize),
@@ -48,7 +49,8 @@ fn op() -> impl Strategy<Value = Op> {
         4 => (peer.clone(), 0..5usize).prop_map(|(p, k)| Op::Join(p, k)),
         1 => peer.clone().prop_map(Op::Leave),
         3 => (peer.clone(), any::<bool>()).prop_map(|(p, slow)| Op::Slow(p, slow)),
-        1 => (peer.clone(), any::<bool>()).prop_map(|(p, v4)| Op::Refresh(p, v4)),
+        2 => (peer.clone(), any::<bool>(), any::<bool>())
+            .prop_map(|(p, v4, enhanced)| Op::Refresh(p, v4, enhanced)),
         2 => (peer.clone(), 0..5usize).prop_map(|(p, k)| Op::Rekey(p, k)),
         1 => (peer, 0..3usize).prop_map(|(p, k)| Op::SetPolicy(p, k)),
         6 => (1..12usize).prop_map(Op::Pump),
@@ -170,13 +172,17 @@ impl Run {
                     self.world.sink.slow.push(peer);
                 }
             }
-            Op::Refresh(slot, four) => {
+            Op::Refresh(slot, four, enhanced) => {
                 let family = if four {
                     bgp_wire::Family::IPV4_UNICAST
                 } else {
                     bgp_wire::Family::IPV6_UNICAST
                 };
-                self.world.exports.refresh(MemberId(self.peers[slot]), family);
+                let member = MemberId(self.peers[slot]);
+                match enhanced {
+                    true => self.world.exports.refresh_enhanced(member, family),
+                    false => self.world.exports.refresh(member, family),
+                }
             }
             Op::Rekey(slot, at) => {
                 if self.keys[slot].is_some() {
@@ -245,6 +251,7 @@ impl Run {
             }
             assert_eq!(held.routes, expected, "what {peer:?} holds, with {key:?}");
             assert_eq!(held.end_of_rib.len(), 2, "one End-of-RIB a family");
+            assert!(held.stale.is_empty(), "each BoRR has its EoRR");
             self.check_views(*peer, expected.len());
         }
     }
