@@ -1,9 +1,11 @@
 //! Socket options a BGP speaker needs and the safe crates do not offer; the only unsafe code.
 //!
 //! **What for.** TCP MD5 signatures (RFC 2385), the TCP Authentication Option (RFC 5925), the Generalized TTL
-//! Security Mechanism (RFC 5082), and thin, uniform wrappers of the options that differ between IPv4 and IPv6 sockets.
+//! Security Mechanism (RFC 5082), datagrams with the TTL and interface they came by (BFD, RFC 5881), and thin,
+//! uniform wrappers of the options that differ between IPv4 and IPv6 sockets.
 //!
-//! **Where it sits.** Called by `speaker` between creating a socket and connecting or listening; owns nothing.
+//! **Where it sits.** Called by `speaker` between creating a socket and connecting or listening, and by the
+//! runner of `bfd`; owns nothing.
 //!
 //! **How it works.** Every function takes anything that lends a file descriptor ([`AsFd`]) and asks the socket
 //! for its domain, so that callers never choose between the IPv4 and the IPv6 variant. An IPv6 socket may
@@ -20,10 +22,12 @@
 #![deny(unsafe_code)]
 
 mod ao;
+mod datagram;
 mod md5;
 mod sys;
 
 use std::io;
+use std::num::NonZeroU32;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -33,6 +37,7 @@ pub use ao::{
     AoAlgorithm, AoKey, AoKeyId, AoState, MAX_AO_KEY, add_ao_key, ao_state, ao_support,
     prefer_ao_key, remove_ao_key,
 };
+pub use datagram::{Received, receive, report_origin};
 pub use md5::{MAX_MD5_KEY, clear_md5_key, set_md5_key};
 
 /// Accept only packets whose TTL or hop limit is at least `min`: 255 for a direct neighbour, `256 - hops`
@@ -70,6 +75,30 @@ pub fn set_ttl<S: AsFd>(socket: &S, ttl: u8) -> io::Result<()> {
 /// No such interface (`ENODEV`), or no permission to change an earlier binding.
 pub fn bind_device<S: AsFd>(socket: &S, interface: Option<&str>) -> io::Result<()> {
     SockRef::from(socket).bind_device(interface.map(str::as_bytes))
+}
+
+/// Send and receive through the interface of this index only. Packets leave by it whatever the routes say.
+/// The kernel does not look whether it exists; sending tells.
+///
+/// # Errors
+/// No permission to change an earlier binding.
+pub fn bind_ifindex<S: AsFd>(socket: &S, ifindex: NonZeroU32) -> io::Result<()> {
+    let index = libc::c_int::try_from(ifindex.get())
+        .map_err(|_| io::Error::from_raw_os_error(libc::ENODEV))?;
+    sys::set_int(socket.as_fd(), libc::SOL_SOCKET, libc::SO_BINDTOIFINDEX, index)
+}
+
+/// Mark what is sent with this DSCP, 0 to 63 (RFC 2474); 48 (CS6) is network control.
+///
+/// # Errors
+/// The operating system's refusal.
+pub fn set_dscp<S: AsFd>(socket: &S, dscp: u8) -> io::Result<()> {
+    let socket_ref = SockRef::from(socket);
+    let class = u32::from(dscp & 0x3f) << 2;
+    match is_ipv6(socket)? {
+        true => socket_ref.set_tclass_v6(class),
+        false => socket_ref.set_tos_v4(class),
+    }
 }
 
 /// Whether an IPv6 socket refuses IPv4 (mapped addresses). Needed to listen on `0.0.0.0` and `::` side by side.

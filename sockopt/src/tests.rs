@@ -200,3 +200,17 @@ fn user_timeout_reads_back() {
     set_user_timeout(&v4, None).unwrap();
     assert_eq!(v4.tcp_user_timeout().unwrap(), None);
 }
+
+#[test]
+fn an_interface_by_index_and_a_dscp_read_back() {
+    let v4 = socket(V4);
+    bind_ifindex(&v4, NonZeroU32::MIN).unwrap();
+    assert_eq!(v4.device().unwrap().as_deref(), Some(&b"lo"[..]));
+    let beyond = NonZeroU32::new(u32::MAX).unwrap();
+    assert_eq!(bind_ifindex(&v4, beyond).unwrap_err().raw_os_error(), Some(libc::ENODEV));
+    set_dscp(&v4, 48).unwrap();
+    assert_eq!(v4.tos_v4().unwrap(), 0xc0);
+    let v6 = socket(V6);
+    set_dscp(&v6, 48).unwrap();
+    assert_eq!(v6.tclass_v6().unwrap(), 0xc0);
+}

@@ -20,7 +20,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("bgp-fsm", &["bgp-wire"]),
     ("rib", &["bgp-wire"]),
     ("fib-netlink", &[]),
-    ("bfd", &[]),
+    ("bfd", &["sockopt"]),
     ("sockopt", &[]),
     ("speaker", &["bgp-wire", "bgp-fsm", "rib", "bfd", "sockopt", "fib-netlink"]),
     ("capture", &["bgp-wire"]),
@@ -62,7 +62,7 @@ const OUTSIDE: &[(&str, &[&str], &str)] = &[
     ("libc", &["sockopt"], "system calls belong to sockopt"),
     (
         "nix",
-        &["cosmos", "speaker", "fib-netlink", "testkit", "xtask"],
+        &["cosmos", "speaker", "fib-netlink", "sockopt", "testkit", "xtask"],
         "system calls belong to the edge",
     ),
     // The root package: the lab builds its own links, which no running speaker ever does.
