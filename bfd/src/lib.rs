@@ -1,10 +1,11 @@
-//! Bidirectional Forwarding Detection as a pure state machine, RFC 5880 to 5883.
+//! Bidirectional Forwarding Detection: a pure state machine and its runner, RFC 5880 to 5883.
 //!
 //! **What for.** Notice within a fraction of a second that a neighbour no longer forwards, whatever the
 //! link says.
 //!
 //! **Where it sits.** A runner (sockets and one sleep) feeds it and carries out its effects; routing
-//! protocols act on [`Effect::StateChanged`]. Nothing here reads a clock, owns a socket or waits.
+//! protocols act on [`Effect::StateChanged`]. Nothing but the runner, behind feature `tokio`, reads a clock,
+//! owns a socket or waits.
 //!
 //! **How it works.** [`ControlPacket`] is the codec. [`Demux`] finds the session of a packet and checks its
 //! TTL. [`Session`] is one session in asynchronous mode: `(state, event, now) -> effects`, with its two
@@ -36,6 +37,8 @@
 
 mod demux;
 mod packet;
+#[cfg(feature = "tokio")]
+pub mod runner;
 mod session;
 
 pub use demux::{Demux, Discard, PathKey};

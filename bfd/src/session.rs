@@ -111,8 +111,15 @@ pub struct Snapshot {
     pub local: Discriminator,
     /// The peer's discriminator, when known.
     pub remote: Option<Discriminator>,
+    /// Why the peer last left Up, as it says.
+    pub remote_diagnostic: Diagnostic,
+    /// The peer's BFD does not share fate with its control plane (the C bit): when it fails while the
+    /// peer restarts gracefully, forwarding has failed too (RFC 5882 section 4.3).
+    pub is_remote_independent: bool,
     /// The interval at which we send, before jitter; `None` while we keep silent.
     pub transmit_interval: Option<Duration>,
+    /// The interval at which the peer is expected to send; `None` while nothing was heard.
+    pub receive_interval: Option<Duration>,
     /// Silence of this length means failure; `None` while nothing was heard.
     pub detection_time: Option<Duration>,
     /// A Poll Sequence is under way.
@@ -137,6 +144,8 @@ struct Remote {
     min_tx: u32,
     detect_mult: u8,
     demand: bool,
+    diagnostic: Diagnostic,
+    is_independent: bool,
 }
 
 impl Remote {
@@ -148,6 +157,8 @@ impl Remote {
         min_tx: 0,
         detect_mult: 0,
         demand: false,
+        diagnostic: Diagnostic::NONE,
+        is_independent: false,
     };
 }
 
@@ -219,7 +230,8 @@ impl Session {
             self.detect_at = None;
             self.last_heard = None;
             // RFC 5880 section 6.8.1: after a detection time of silence the peer is a stranger again.
-            self.remote = Remote { state: self.remote.state, ..Remote::UNHEARD };
+            let Remote { state, diagnostic, is_independent, .. } = self.remote;
+            self.remote = Remote { state, diagnostic, is_independent, ..Remote::UNHEARD };
             // RFC 5880 section 6.8.4: only Init and Up fail; Down has nothing to lose.
             if matches!(self.state, State::Init | State::Up) {
                 self.change_state(now, State::Down, Diagnostic::TIME_EXPIRED, out);
@@ -249,7 +261,10 @@ impl Session {
             diagnostic: self.diagnostic,
             local: self.local,
             remote: self.remote.discriminator,
+            remote_diagnostic: self.remote.diagnostic,
+            is_remote_independent: self.remote.is_independent,
             transmit_interval: self.transmit_at.map(|_| self.transmit_interval()),
+            receive_interval: self.last_heard.map(|_| self.receive_interval()),
             detection_time: self.last_heard.map(|_| self.detection_time()),
             is_polling: self.poll != Poll::Idle,
         }
@@ -267,6 +282,8 @@ impl Session {
             min_tx: packet.desired_min_tx,
             detect_mult: packet.detect_mult.get(),
             demand: packet.demand,
+            diagnostic: packet.diagnostic,
+            is_independent: packet.control_plane_independent,
         };
         if packet.is_final {
             self.poll_answered();
@@ -449,8 +466,12 @@ impl Session {
 
     /// Section 6.8.4: the peer's multiplier times the agreed interval of its packets.
     fn detection_time(&self) -> Duration {
-        let interval = self.min_rx_in_use.micros().max(self.remote.min_tx);
-        Duration::from_micros(u64::from(interval)) * u32::from(self.remote.detect_mult)
+        self.receive_interval() * u32::from(self.remote.detect_mult)
+    }
+
+    /// The slower of what we can take and what the peer wishes.
+    fn receive_interval(&self) -> Duration {
+        Duration::from_micros(u64::from(self.min_rx_in_use.micros().max(self.remote.min_tx)))
     }
 }
 

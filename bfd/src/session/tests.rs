@@ -185,6 +185,26 @@ fn detection_time_is_the_peers_multiplier_times_the_slower_interval() {
 }
 
 #[test]
+fn what_the_peer_says_of_itself_is_shown_and_kept_over_its_silence() {
+    let mut bench = Bench::in_state(State::Up);
+    let says = ControlPacket {
+        diagnostic: Diagnostic::PATH_DOWN,
+        control_plane_independent: true,
+        ..heard(State::Up)
+    };
+    bench.packet(says);
+    let snapshot = bench.session.snapshot();
+    assert_eq!(snapshot.remote_diagnostic, Diagnostic::PATH_DOWN);
+    assert!(snapshot.is_remote_independent);
+    assert_eq!(snapshot.receive_interval, Some(Duration::from_millis(300)));
+    bench.advance(Duration::from_secs(2));
+    let snapshot = bench.session.snapshot();
+    assert_eq!((snapshot.state, snapshot.receive_interval), (State::Down, None));
+    assert!(snapshot.is_remote_independent, "needed to judge the failure afterwards");
+    assert_eq!(snapshot.remote_diagnostic, Diagnostic::PATH_DOWN);
+}
+
+#[test]
 fn not_up_means_at_most_one_packet_a_second() {
     for state in [State::AdminDown, State::Down, State::Init] {
         let bench = Bench::in_state(state);
