@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use bgp_wire::{AddPathDirection, Asn, Capability, Family};
 
+use crate::restart::{GracefulRestart, RestartState};
 use crate::role::Role;
 
 /// The configuration of one peering.
@@ -55,6 +56,10 @@ pub struct PeerConfig {
     pub role: Option<Role>,
     /// Refuse a peer that shows no role (RFC 9234 section 4.2, strict mode); nothing without `role`.
     pub strict_role: bool,
+    /// Graceful restart in both roles (RFC 4724, RFC 8538), long-lived too (RFC 9494).
+    pub graceful_restart: Option<GracefulRestart>,
+    /// What the OPEN says of our own restart; may change at any time.
+    pub restart_state: RestartState,
     /// Further capabilities to put in the OPEN as they are: graceful restart, FQDN...
     pub other_capabilities: Vec<Capability>,
     /// Refuse a peer that lacks one of `families` (2/7) instead of going on with those it has.
@@ -84,6 +89,8 @@ impl PeerConfig {
             add_path: Vec::new(),
             role: None,
             strict_role: false,
+            graceful_restart: None,
+            restart_state: RestartState::default(),
             other_capabilities: Vec::new(),
             require_families: false,
         }
@@ -130,6 +137,9 @@ impl PeerConfig {
             add_path,
             role,
             strict_role,
+            graceful_restart,
+            // True of the process, not configured: the next OPEN says it.
+            restart_state: _,
             other_capabilities,
             require_families,
         } = self;
@@ -155,6 +165,7 @@ impl PeerConfig {
             ("extended_next_hop", *extended_next_hop != new.extended_next_hop),
             ("add_path", *add_path != new.add_path),
             ("role", (*role, *strict_role) != (new.role, new.strict_role)),
+            ("graceful_restart", *graceful_restart != new.graceful_restart),
             ("other_capabilities", *other_capabilities != new.other_capabilities),
         ];
         let changed = |fields: &[(&'static str, bool)]| {

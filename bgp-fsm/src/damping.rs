@@ -63,7 +63,7 @@ impl Damping {
 
 fn is_fault(reason: &DownReason, was_up: bool) -> bool {
     match reason {
-        DownReason::Transport(_) => false,
+        DownReason::Transport(_) | DownReason::Left(_) => false,
         DownReason::Stopped { reason, .. } => {
             matches!(reason, StopReason::MaximumPrefixes { .. } | StopReason::OutOfResources)
         }

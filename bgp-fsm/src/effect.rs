@@ -96,6 +96,8 @@ pub enum DownReason {
         /// The Cease.
         sent: Notification,
     },
+    /// We were told to end it and said nothing, so that the peer keeps our routes.
+    Left(StopReason),
     /// We found a fault, a timer ran out or the connection lost a collision, and sent this.
     Sent(Notification),
     /// The peer sent this.
@@ -108,7 +110,7 @@ impl DownReason {
     /// Stable name for status, logs and metrics.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Stopped { reason, .. } => reason.name(),
+            Self::Stopped { reason, .. } | Self::Left(reason) => reason.name(),
             Self::Sent(_) => "NotificationSent",
             Self::Received(_) => "NotificationReceived",
             Self::Transport(_) => "TransportFailed",
@@ -119,7 +121,7 @@ impl DownReason {
     pub fn notification(&self) -> Option<&Notification> {
         match self {
             Self::Stopped { sent: n, .. } | Self::Sent(n) | Self::Received(n) => Some(n),
-            Self::Transport(_) => None,
+            Self::Transport(_) | Self::Left(_) => None,
         }
     }
 }
@@ -128,6 +130,7 @@ impl fmt::Display for DownReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stopped { sent, .. } => write!(f, "stopped by us: {sent}"),
+            Self::Left(_) => f.write_str("left by us without a NOTIFICATION"),
             Self::Sent(n) => write!(f, "sent {n}"),
             Self::Received(n) => write!(f, "received {n}"),
             Self::Transport(text) => f.write_str(text),

@@ -21,6 +21,7 @@
 use bgp_wire::{Family, Notification, Open};
 
 use crate::config::PeerConfig;
+use crate::restart::RestartState;
 use crate::timers::Timer;
 
 /// Which of the two possible connections of a peer.
@@ -65,6 +66,8 @@ pub enum Event<'a> {
     /// A message could not be decoded, or an UPDATE asks for a session reset; this NOTIFICATION
     /// answers it (events 21, 22, 28).
     DecodeFailed(ConnId, Notification),
+    /// Something else is true of our own restart: later OPENs say so, nothing else happens.
+    RestartState(RestartState),
     /// New configuration. What it costs is told by [`PeerConfig::impact`].
     Reconfigured(PeerConfig),
 }
@@ -107,6 +110,10 @@ pub enum StopReason {
     OutOfResources,
     /// Subcode 10 (RFC 9384).
     BfdDown,
+    /// This process ends and comes back, and the peer is to keep our routes meanwhile: no
+    /// NOTIFICATION (RFC 4724), or subcode 4 with both N bits (RFC 8538). Without graceful restart
+    /// subcode 2. With an optional communication.
+    Restarting(Option<String>),
 }
 
 impl StopReason {
@@ -120,6 +127,7 @@ impl StopReason {
             Self::MaximumPrefixes { .. } => "MaximumPrefixes",
             Self::OutOfResources => "OutOfResources",
             Self::BfdDown => "BfdDown",
+            Self::Restarting(_) => "Restarting",
         }
     }
 }

@@ -37,6 +37,7 @@ pub mod jitter;
 pub mod negotiate;
 mod notify;
 pub mod peer;
+pub mod restart;
 pub mod role;
 #[cfg(feature = "tokio")]
 pub mod session;
@@ -49,6 +50,7 @@ pub use event::{ConnId, Event, Input, Message, StopReason};
 pub use fsm::Fsm;
 pub use negotiate::Negotiated;
 pub use peer::{Errors, Peer};
+pub use restart::{GracefulRestart, Restart, RestartState};
 pub use role::Role;
 pub use state::{State, StateName};
 pub use timers::{Timer, Timers};

@@ -20,6 +20,7 @@ use bgp_wire::{
 };
 
 use crate::config::PeerConfig;
+use crate::restart::{self, Restart};
 use crate::role::{self, Role};
 
 /// What both sides agreed on; constant for the life of a session.
@@ -64,6 +65,8 @@ pub struct Negotiated {
     pub role: Option<Role>,
     /// The peer's role, if it showed one. With `role` given, its counterpart.
     pub peer_role: Option<Role>,
+    /// Graceful restart, when we are configured for it and the peer sent the capability.
+    pub restart: Option<Restart>,
 }
 
 impl Negotiated {
@@ -110,6 +113,9 @@ pub fn local_open(cfg: &PeerConfig) -> Open {
     }
     if let Some(role) = cfg.role_to_send() {
         capabilities.push(Capability::Role(role.code()));
+    }
+    if let Some(configured) = &cfg.graceful_restart {
+        restart::offer(configured, cfg.restart_state, &cfg.families, &mut capabilities);
     }
     capabilities.extend(cfg.other_capabilities.iter().cloned());
     Open {
@@ -191,6 +197,7 @@ pub fn negotiate(cfg: &PeerConfig, local: &Open, peer: &Open) -> Negotiated {
         enhanced_route_refresh: both(|c| matches!(c, Capability::EnhancedRouteRefresh)),
         role: cfg.role_to_send(),
         peer_role: role::shown(&peer.capabilities).filter(|_| peer.asn != cfg.local_as),
+        restart: cfg.graceful_restart.and_then(|_| Restart::of(local, peer, agreed)),
         families: agreed,
         local_as: cfg.local_as,
         peer_as: peer.asn,

@@ -13,7 +13,7 @@ impl StopReason {
     pub fn cease(&self) -> Notification {
         match self {
             Self::MaximumPrefixes { family, bound } => Notification::max_prefixes(*family, *bound),
-            Self::AdministrativeShutdown(text) => {
+            Self::AdministrativeShutdown(text) | Self::Restarting(text) => {
                 Notification::admin_shutdown(text.as_deref().unwrap_or_default())
             }
             Self::PeerDeconfigured => Notification::cease(cease::DECONFIGURED),
@@ -62,6 +62,7 @@ mod tests {
             (StopReason::ConfigurationChange, 6, b""),
             (StopReason::OutOfResources, 8, b""),
             (StopReason::BfdDown, 10, b""),
+            (StopReason::Restarting(text()), 2, b"\x0bmaintenance"),
         ];
         for (reason, subcode, data) in told {
             let cease = reason.cease();

@@ -105,6 +105,7 @@ impl Peer {
                 };
                 self.input(now, id, input, out);
             }
+            Event::RestartState(state) => self.cfg.restart_state = state,
             Event::Reconfigured(cfg) => self.reconfigured(now, cfg, out),
         }
         self.report(out);
@@ -214,6 +215,10 @@ impl Peer {
             out.push(Effect::Refuse(notify::encode(&Notification::cease(cease::REJECTED))));
             return;
         }
+        if let Some(id) = self.given_up_by_peer(now) {
+            out.push(Effect::Close(id));
+            self.input(now, id, Input::TcpFails(Some(NEW_CONNECTION)), out);
+        }
         if self.established().is_some() {
             out.push(Effect::Refuse(notify::encode(&Notification::cease(cease::COLLISION))));
             return;
@@ -228,6 +233,15 @@ impl Peer {
         out.push(Effect::Adopt);
         self.incoming = Some(Fsm::listening());
         self.input(now, ConnId::Incoming, Input::TcpConfirmed, out);
+    }
+
+    /// The Established connection, if a further one means that the peer has restarted (RFC 4724
+    /// section 4.2). In the first moments of a session it may be one that lost the collision.
+    fn given_up_by_peer(&self, now: Instant) -> Option<ConnId> {
+        let since = self.established_since()?;
+        let graceful = self.negotiated().is_some_and(|n| n.restart.is_some());
+        let old = now.saturating_duration_since(since) >= COLLISION_WINDOW;
+        self.established().filter(|_| graceful && old)
     }
 
     fn message(&mut self, now: Instant, id: ConnId, message: Message<'_>, out: &mut Effects) {
@@ -361,7 +375,7 @@ impl Peer {
             DownReason::Received(received) => {
                 self.errors.received = Some((now, received.clone()));
             }
-            DownReason::Transport(_) => {}
+            DownReason::Transport(_) | DownReason::Left(_) => {}
         }
         self.errors.last = Some((now, reason));
     }
@@ -382,6 +396,10 @@ impl Peer {
         std::iter::once(&mut self.dialer).chain(self.incoming.as_mut())
     }
 }
+
+/// A connection opened at the same time as the one which won arrives within this time.
+const COLLISION_WINDOW: Duration = Duration::from_secs(5);
+const NEW_CONNECTION: &str = "the peer opened a new connection: it has restarted";
 
 #[cfg(test)]
 mod tests;

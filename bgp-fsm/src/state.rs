@@ -139,11 +139,36 @@ impl Context<'_> {
         self.ended_in_idle(DownReason::Sent(notification))
     }
 
-    /// To Idle because we were told to, sending the Cease.
+    /// To Idle before there was a session, because we were told to, sending the Cease.
     pub(crate) fn stop(&mut self, reason: &StopReason) -> State {
+        if self.cfg.graceful_restart.is_some() && matches!(reason, StopReason::Restarting(_)) {
+            // The peer may keep routes of ours from a session before.
+            self.out.push(Effect::Close(self.id));
+            return self.ended_in_idle(DownReason::Left(reason.clone()));
+        }
         let sent = reason.cease();
         self.send_and_close(&sent);
         self.ended_in_idle(DownReason::Stopped { reason: reason.clone(), sent })
+    }
+
+    /// To Idle from a session, because we were told to: what is said depends on whether the peer is
+    /// to keep our routes.
+    pub(crate) fn leave(&mut self, reason: &StopReason, negotiated: &Negotiated) -> State {
+        let sent = match &negotiated.restart {
+            Some(restart) => restart.farewell(reason),
+            None => Some(reason.cease()),
+        };
+        let reason = reason.clone();
+        match sent {
+            Some(sent) => {
+                self.send_and_close(&sent);
+                self.ended_in_idle(DownReason::Stopped { reason, sent })
+            }
+            None => {
+                self.out.push(Effect::Close(self.id));
+                self.ended_in_idle(DownReason::Left(reason))
+            }
+        }
     }
 
     /// To Idle because the peer sent `notification`, which is never answered (RFC 4271 section 6.4).

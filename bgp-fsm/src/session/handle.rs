@@ -12,6 +12,7 @@ use super::config::SessionConfig;
 use super::runner::{Runner, clock};
 use super::snapshot::{PeerSnapshot, View};
 use crate::event::StopReason;
+use crate::restart::RestartState;
 
 /// Starts the task of a peer, in the current tokio runtime. The peer is started at once unless the
 /// configuration says that it is shut down.
@@ -97,6 +98,14 @@ impl SessionHandle {
         self.send(Command::Start).await
     }
 
+    /// Something else is true of our own restart; later OPENs say so.
+    ///
+    /// # Errors
+    /// The task has ended.
+    pub async fn restart_state(&self, state: RestartState) -> Result<(), SessionClosed> {
+        self.send(Command::RestartState(state)).await
+    }
+
     /// The link to a directly connected peer is gone (`text` says how, for people): the connection
     /// is given up at once instead of at the end of the hold time.
     ///
@@ -138,6 +147,7 @@ pub(super) enum Command {
     Hold(StopReason),
     Start,
     LinkDown(String),
+    RestartState(RestartState),
     Stop(StopReason),
 }
 

@@ -146,6 +146,7 @@ impl<H: SessionHandler> Runner<H> {
             Command::Start if self.cfg.shutdown.is_none() => self.apply(Event::Start),
             Command::Start => {}
             Command::LinkDown(text) => self.link_down(&text),
+            Command::RestartState(state) => self.apply(Event::RestartState(state)),
             Command::Stop(_) => unreachable!("handled where the loop can end"),
         }
     }

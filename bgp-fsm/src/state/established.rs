@@ -83,7 +83,7 @@ impl Established {
                 }
                 return State::Established(self);
             }
-            Input::Stop(reason) => cx.stop(reason),
+            Input::Stop(reason) => cx.leave(reason, &self.negotiated),
             Input::TcpFails(error) => cx.lost(error),
             Input::HeaderErr(n) | Input::OpenErr(n) | Input::UpdateErr(n) => cx.refuse(n),
             Input::CollisionDump => cx.refuse(Notification::cease(cease::COLLISION)),
