@@ -23,6 +23,7 @@
 
 mod ao;
 mod datagram;
+mod icmp6;
 mod md5;
 mod sys;
 
@@ -38,6 +39,7 @@ pub use ao::{
     prefer_ao_key, remove_ao_key,
 };
 pub use datagram::{Received, receive, report_origin};
+pub use icmp6::set_icmp6_types;
 pub use md5::{MAX_MD5_KEY, clear_md5_key, set_md5_key};
 
 /// Accept only packets whose TTL or hop limit is at least `min`: 255 for a direct neighbour, `256 - hops`

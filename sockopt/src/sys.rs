@@ -10,6 +10,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use libc::{c_int, socklen_t};
 
 use crate::ao::{TcpAoAdd, TcpAoDel, TcpAoInfo};
+use crate::icmp6::Icmp6Filter;
 use crate::md5::TcpMd5Sig;
 
 /// A value that the kernel may read and write byte by byte: `repr(C)` or primitive, no padding, no pointer, any bits
@@ -21,6 +22,7 @@ impl Plain for TcpMd5Sig {}
 impl Plain for TcpAoAdd {}
 impl Plain for TcpAoDel {}
 impl Plain for TcpAoInfo {}
+impl Plain for Icmp6Filter {}
 
 /// Set an integer option.
 pub(crate) fn set_int(

@@ -21,8 +21,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("rib", &["bgp-wire"]),
     ("fib-netlink", &[]),
     ("bfd", &["sockopt"]),
+    ("nd", &["sockopt"]),
     ("sockopt", &[]),
-    ("speaker", &["bgp-wire", "bgp-fsm", "rib", "bfd", "sockopt", "fib-netlink"]),
+    ("speaker", &["bgp-wire", "bgp-fsm", "rib", "bfd", "nd", "sockopt", "fib-netlink"]),
     ("capture", &["bgp-wire"]),
     ("intent", &[]),
     ("providers", &["intent", "speaker", "bgp-wire", "rib", "fib-netlink"]),
@@ -36,6 +37,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "rib",
             "fib-netlink",
             "bfd",
+            "nd",
             "sockopt",
             "speaker",
             "capture",
@@ -51,12 +53,12 @@ const ROOMS: &[(&str, &[&str])] = &[
 const OUTSIDE: &[(&str, &[&str], &str)] = &[
     (
         "tokio",
-        &["bgp-fsm?", "bfd?", "speaker", "fib-netlink", "providers", "k8s-bridge", "cosmos"],
+        &["bgp-fsm?", "bfd?", "nd?", "speaker", "fib-netlink", "providers", "k8s-bridge", "cosmos"],
         "protocol logic is synchronous; tokio belongs to the shells",
     ),
     (
         "socket2",
-        &["bgp-fsm?", "bfd?", "sockopt", "speaker", "fib-netlink", "testkit"],
+        &["bgp-fsm?", "bfd?", "nd?", "sockopt", "speaker", "fib-netlink", "testkit"],
         "sockets belong to the shells",
     ),
     ("libc", &["sockopt"], "system calls belong to sockopt"),
