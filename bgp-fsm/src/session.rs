@@ -31,6 +31,7 @@ mod close;
 mod config;
 mod counters;
 mod dial;
+mod gate;
 mod handle;
 mod link;
 mod observe;

@@ -84,6 +84,9 @@ pub struct SessionConfig {
     /// `Some`: the peer is administratively shut down. A session ends with that Cease and this text
     /// (may be empty), nothing is dialed and connections of the peer are refused.
     pub shutdown: Option<String>,
+    /// The peer does not run before [`open_gate`](super::SessionHandle::open_gate). Counts when the
+    /// session's task starts.
+    pub starts_gated: bool,
 }
 
 impl SessionConfig {
@@ -105,6 +108,7 @@ impl SessionConfig {
             setup_revision: 0,
             seed: 0,
             shutdown: None,
+            starts_gated: false,
         }
     }
 

@@ -106,6 +106,25 @@ impl SessionHandle {
         self.send(Command::RestartState(state)).await
     }
 
+    /// Ends the session with a Cease and keeps the peer from running until
+    /// [`open_gate`](Self::open_gate), whatever is started or reconfigured meanwhile: nothing is dialed,
+    /// connections of the peer are refused.
+    ///
+    /// # Errors
+    /// The task has ended.
+    pub async fn close_gate(&self, reason: StopReason) -> Result<(), SessionClosed> {
+        self.send(Command::CloseGate(reason)).await
+    }
+
+    /// Lets the peer run again, if it is meant to, after [`close_gate`](Self::close_gate) or
+    /// [`SessionConfig::starts_gated`].
+    ///
+    /// # Errors
+    /// The task has ended.
+    pub async fn open_gate(&self) -> Result<(), SessionClosed> {
+        self.send(Command::OpenGate).await
+    }
+
     /// The link to a directly connected peer is gone (`text` says how, for people): the connection
     /// is given up at once instead of at the end of the hold time.
     ///
@@ -146,6 +165,8 @@ pub(super) enum Command {
     Fail(Notification),
     Hold(StopReason),
     Start,
+    CloseGate(StopReason),
+    OpenGate,
     LinkDown(String),
     RestartState(RestartState),
     Stop(StopReason),

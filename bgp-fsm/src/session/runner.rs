@@ -22,6 +22,7 @@ use tokio::time::Instant as TokioInstant;
 use super::close::close;
 use super::config::SessionConfig;
 use super::dial::{Dialing, dial, prepare_incoming};
+use super::gate::Gate;
 use super::handle::Command;
 use super::link::{Input, Link, Read};
 use super::outbox::Outbox;
@@ -46,6 +47,7 @@ pub(super) struct Runner<H> {
     /// Connections that only have to say goodbye.
     closing: JoinSet<()>,
     effects: Effects,
+    pub(super) gate: Gate,
     pub(super) view: Arc<View>,
 }
 
@@ -66,6 +68,7 @@ impl<H: SessionHandler> Runner<H> {
         view: Arc<View>,
     ) -> Self {
         let peer = Peer::new(cfg.peer.clone(), cfg.seed);
+        let gate = Gate::new(cfg.starts_gated);
         Self {
             cfg,
             peer,
@@ -77,15 +80,14 @@ impl<H: SessionHandler> Runner<H> {
             offered: None,
             closing: JoinSet::new(),
             effects: Effects::new(),
+            gate,
             view,
         }
     }
 
     pub(super) async fn run(mut self) {
         self.show_offer();
-        if self.cfg.shutdown.is_none() {
-            self.apply(Event::Start);
-        }
+        self.start();
         let mut sleep = pin!(tokio::time::sleep_until(TokioInstant::now()));
         let mut armed = None;
         loop {
@@ -127,6 +129,10 @@ impl<H: SessionHandler> Runner<H> {
         }
     }
 
+    pub(super) fn is_shut_down(&self) -> bool {
+        self.cfg.shutdown.is_some()
+    }
+
     async fn stop(mut self, reason: StopReason) {
         self.apply(Event::Stop(reason));
         while self.closing.join_next().await.is_some() {}
@@ -142,9 +148,10 @@ impl<H: SessionHandler> Runner<H> {
                     self.apply(Event::DecodeFailed(id, notification));
                 }
             }
-            Command::Hold(reason) => self.apply(Event::Stop(reason)),
-            Command::Start if self.cfg.shutdown.is_none() => self.apply(Event::Start),
-            Command::Start => {}
+            Command::Hold(reason) => self.hold(reason),
+            Command::Start => self.start(),
+            Command::CloseGate(reason) => self.close_gate(reason),
+            Command::OpenGate => self.open_gate(),
             Command::LinkDown(text) => self.link_down(&text),
             Command::RestartState(state) => self.apply(Event::RestartState(state)),
             Command::Stop(_) => unreachable!("handled where the loop can end"),
@@ -167,7 +174,7 @@ impl<H: SessionHandler> Runner<H> {
             if transport_changed && !peer_changed {
                 self.apply(Event::Restart(StopReason::ConfigurationChange));
             }
-            self.apply(Event::Start);
+            self.start();
         }
     }
 
@@ -349,7 +356,7 @@ impl<H: SessionHandler> Runner<H> {
         }
     }
 
-    fn apply(&mut self, event: Event<'_>) {
+    pub(super) fn apply(&mut self, event: Event<'_>) {
         let mut effects = std::mem::take(&mut self.effects);
         self.peer.handle(clock(), event, &mut effects);
         self.carry_out(effects);

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a helper of tests fails like a test")]
 
 mod collision;
+mod gate;
 mod handshake;
 mod lifecycle;
 mod remembered;
