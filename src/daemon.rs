@@ -61,7 +61,7 @@ impl Daemon {
     fn peer(&self, router: Option<&str>, asked: &str) -> Result<String, Refusal> {
         let peers = self.speaker.peers(router);
         if let Ok(address) = asked.parse::<IpAddr>()
-            && let Some(peer) = peers.iter().find(|p| p.address == address)
+            && let Some(peer) = peers.iter().find(|p| p.address == Some(address))
         {
             return Ok(peer.name.clone());
         }

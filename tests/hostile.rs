@@ -168,8 +168,13 @@ fn mutated_messages_hurt_only_their_own_session() {
         };
         let mut neighbors = vec![neighbor(GOOD, GOOD_AS), neighbor(WATCHER, WATCHER_AS)];
         neighbors.extend(offences.iter().map(|offence| neighbor(offence.address, BAD_AS)));
-        let config =
-            Config { asn: 65001, router_id: router_id(1), neighbors, announcements: vec![] };
+        let config = Config {
+            asn: 65001,
+            router_id: router_id(1),
+            neighbors,
+            announcements: vec![],
+            extra: vec![],
+        };
         let mut cosmos =
             Cosmos::new(env!("CARGO_BIN_EXE_cosmos"), &ours, config, Fib::None).unwrap();
         cosmos.start().unwrap();

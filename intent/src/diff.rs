@@ -94,10 +94,12 @@ impl PeerChange {
 pub enum PeerAspect {
     /// Description or source object.
     Description,
-    /// Neighbour's address, port, our end, or passive.
+    /// Neighbour's address, port, our end or device, or passive.
     Endpoint,
     /// The AS expected.
     RemoteAs,
+    /// The AS we show.
+    LocalAs,
     /// Hold time or keepalive: part of the OPEN.
     Hold,
     /// Retry, idle or advertisement intervals.
@@ -110,8 +112,14 @@ pub enum PeerAspect {
     Auth,
     /// Reflector client.
     Reflection,
-    /// Next-hop-self.
-    NextHopSelf,
+    /// Next hops announced.
+    NextHop,
+    /// Private AS numbers sent.
+    PrivateAs,
+    /// How long routes outlive a restart: part of the OPEN.
+    Restart,
+    /// BFD.
+    Bfd,
     /// Own AS tolerated in paths.
     AllowAsIn,
     /// Prefix limit.
@@ -143,14 +151,17 @@ impl PeerAspect {
     pub fn impact(self) -> Impact {
         match self {
             Self::Description => Impact::None,
-            Self::Intervals | Self::MaximumPrefix => Impact::InPlace,
+            Self::Intervals | Self::MaximumPrefix | Self::Bfd => Impact::InPlace,
             Self::Reflection
-            | Self::NextHopSelf
+            | Self::NextHop
+            | Self::PrivateAs
             | Self::AllowAsIn
             | Self::Import
             | Self::Export => Impact::Routes,
             Self::Endpoint
             | Self::RemoteAs
+            | Self::LocalAs
+            | Self::Restart
             | Self::Hold
             | Self::Capabilities
             | Self::Ttl
@@ -241,6 +252,12 @@ fn aspects(old: &Peer, new: &Peer) -> Vec<PeerAspect> {
         remote_port,
         passive,
         local,
+        bind_device,
+        local_as,
+        add_paths,
+        role,
+        graceful_restart,
+        bfd,
         timers,
         families,
         ttl,
@@ -248,7 +265,8 @@ fn aspects(old: &Peer, new: &Peer) -> Vec<PeerAspect> {
         extended_next_hop,
         extended_message,
         route_reflector_client,
-        next_hop_self,
+        next_hop,
+        remove_private_as,
         allow_as_in,
         maximum_prefix,
         import,
@@ -263,21 +281,28 @@ fn aspects(old: &Peer, new: &Peer) -> Vec<PeerAspect> {
             *address != old.address
                 || *remote_port != old.remote_port
                 || *passive != old.passive
-                || *local != old.local,
+                || *local != old.local
+                || *bind_device != old.bind_device,
         ),
         (PeerAspect::RemoteAs, *remote_as != old.remote_as),
+        (PeerAspect::LocalAs, *local_as != old.local_as),
         (PeerAspect::Hold, timers.hold != old.timers.hold),
         (PeerAspect::Intervals, intervals(timers) != intervals(&old.timers)),
         (
             PeerAspect::Capabilities,
             *families != old.families
                 || *extended_next_hop != old.extended_next_hop
-                || *extended_message != old.extended_message,
+                || *extended_message != old.extended_message
+                || *add_paths != old.add_paths
+                || *role != old.role,
         ),
         (PeerAspect::Ttl, *ttl != old.ttl),
         (PeerAspect::Auth, *auth != old.auth),
         (PeerAspect::Reflection, *route_reflector_client != old.route_reflector_client),
-        (PeerAspect::NextHopSelf, *next_hop_self != old.next_hop_self),
+        (PeerAspect::NextHop, *next_hop != old.next_hop),
+        (PeerAspect::PrivateAs, *remove_private_as != old.remove_private_as),
+        (PeerAspect::Restart, *graceful_restart != old.graceful_restart),
+        (PeerAspect::Bfd, *bfd != old.bfd),
         (PeerAspect::AllowAsIn, *allow_as_in != old.allow_as_in),
         (PeerAspect::MaximumPrefix, *maximum_prefix != old.maximum_prefix),
         (PeerAspect::Import, *import != old.import),

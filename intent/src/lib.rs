@@ -23,6 +23,7 @@ mod name;
 pub mod observed;
 mod origination;
 mod peer;
+mod peer_options;
 mod policy;
 mod reason;
 mod router;
@@ -35,8 +36,12 @@ pub use crate::{
     name::{InterfaceName, NameError, ObjectRef, PeerName, PolicyName, RouterName},
     origination::{Attributes, Origination, PeerScope},
     peer::{
-        AllowAsIn, Auth, HoldTimes, LimitAction, LocalEnd, MaximumPrefix, Peer, PeerAddress,
-        PeerTimers, RemoteAs, TimerError, Ttl,
+        AllowAsIn, AoAlgorithm, AoKey, Auth, HoldTimes, LimitAction, LocalEnd, MaximumPrefix, Peer,
+        PeerAddress, PeerTimers, RemoteAs, TimerError, Ttl,
+    },
+    peer_options::{
+        AddPaths, AddPathsSend, Bfd, GracefulRestart, LocalAs, NextHopMode, PeerRole,
+        RemovePrivateAs, Role,
     },
     policy::{
         Action, Disposition, Match, NextHopSet, Origin, Policy, PolicyChain, PrefixRange, Set, Term,

@@ -14,9 +14,13 @@ use std::{
     time::Duration,
 };
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::{Asn, Family, InterfaceName, ObjectRef, PeerName, PolicyChain, Secret};
+use crate::{
+    AddPaths, Asn, Bfd, Family, GracefulRestart, InterfaceName, LocalAs, NextHopMode, ObjectRef,
+    PeerName, PeerRole, PolicyChain, RemovePrivateAs, Secret,
+};
 
 /// A configured neighbour.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -32,12 +36,16 @@ pub struct Peer {
     pub address: PeerAddress,
     /// Which AS the neighbour must show.
     pub remote_as: RemoteAs,
+    /// Which AS we show instead of the router's.
+    pub local_as: Option<LocalAs>,
     /// TCP port to dial, 1 to 65535.
     pub remote_port: u16,
     /// Wait for the neighbour to dial.
     pub passive: bool,
     /// Our end of the connection.
     pub local: LocalEnd,
+    /// Interface or VRF device the connection is bound to.
+    pub bind_device: Option<InterfaceName>,
     /// Session timers.
     pub timers: PeerTimers,
     /// Families offered; never empty.
@@ -50,10 +58,20 @@ pub struct Peer {
     pub extended_next_hop: bool,
     /// Messages up to 65535 octets (RFC 8654) are offered.
     pub extended_message: bool,
+    /// Several paths for one prefix (RFC 7911).
+    pub add_paths: AddPaths,
+    /// Our role towards the neighbour (RFC 9234); external sessions only.
+    pub role: Option<PeerRole>,
+    /// Routes outlive a restart of either side (RFC 4724, RFC 9494).
+    pub graceful_restart: Option<GracefulRestart>,
+    /// The session is watched by BFD (RFC 5882).
+    pub bfd: Option<Bfd>,
     /// We reflect to and from this neighbour (RFC 4456).
     pub route_reflector_client: bool,
-    /// Announce learned routes with our own address as next hop.
-    pub next_hop_self: bool,
+    /// Which next hop announced routes carry.
+    pub next_hop: NextHopMode,
+    /// What becomes of private AS numbers sent to this external neighbour.
+    pub remove_private_as: Option<RemovePrivateAs>,
     /// How often our own AS may occur in a received AS_PATH.
     pub allow_as_in: AllowAsIn,
     /// Bound on accepted prefixes; always present, see [`MaximumPrefix::DEFAULT`].
@@ -67,8 +85,9 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Whether the session crosses an AS border, seen from `local_as`.
-    pub fn is_external(&self, local_as: Asn) -> bool {
+    /// Whether the session crosses an AS border, on a router of AS `router_as`.
+    pub fn is_external(&self, router_as: Asn) -> bool {
+        let local_as = self.local_as.map_or(router_as, |local| local.asn);
         match self.remote_as {
             RemoteAs::Asn(asn) => asn != local_as,
             RemoteAs::Internal => false,
@@ -92,6 +111,13 @@ pub enum PeerAddress {
     },
     /// Whoever answers on this point-to-point interface (unnumbered).
     Interface(InterfaceName),
+    /// Whoever connects from this prefix (dynamic neighbours).
+    Range {
+        /// Source addresses accepted.
+        prefix: IpNet,
+        /// Most neighbours at a time, at least 1.
+        limit: u32,
+    },
 }
 
 impl PeerAddress {
@@ -100,14 +126,14 @@ impl PeerAddress {
         match self {
             Self::Ip(ip) => Some(*ip),
             Self::LinkLocal { address, .. } => Some((*address).into()),
-            Self::Interface(_) => None,
+            Self::Interface(_) | Self::Range { .. } => None,
         }
     }
 
     /// The interface the session is bound to.
     pub fn interface(&self) -> Option<&InterfaceName> {
         match self {
-            Self::Ip(_) => None,
+            Self::Ip(_) | Self::Range { .. } => None,
             Self::LinkLocal { interface, .. } | Self::Interface(interface) => Some(interface),
         }
     }
@@ -119,6 +145,7 @@ impl fmt::Display for PeerAddress {
             Self::Ip(ip) => ip.fmt(f),
             Self::LinkLocal { address, interface } => write!(f, "{address}%{interface}"),
             Self::Interface(interface) => interface.fmt(f),
+            Self::Range { prefix, .. } => prefix.fmt(f),
         }
     }
 }
@@ -266,6 +293,45 @@ pub enum Auth {
     None,
     /// TCP MD5 signature (RFC 2385); at most 80 octets on Linux.
     Md5(Secret),
+    /// TCP Authentication Option (RFC 5925); never empty, the first key signs what we send.
+    Ao(Vec<AoKey>),
+}
+
+/// One master key of TCP-AO (RFC 5925 section 3.1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AoKey {
+    /// The master key; 1 to 80 octets on Linux.
+    pub secret: Secret,
+    /// KeyID of segments we send.
+    pub send_id: u8,
+    /// KeyID of segments we accept.
+    pub recv_id: u8,
+    /// MAC algorithm (RFC 5926).
+    pub algorithm: AoAlgorithm,
+}
+
+/// MAC algorithms of RFC 5926.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+pub enum AoAlgorithm {
+    /// HMAC-SHA-1-96, 20-octet key derivation.
+    #[default]
+    #[serde(rename = "hmac-sha-1-96")]
+    HmacSha1,
+    /// AES-128-CMAC-96.
+    #[serde(rename = "aes-128-cmac-96")]
+    Aes128Cmac,
+}
+
+impl AoAlgorithm {
+    /// From its name in RFC 5926, in lower case.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "hmac-sha-1-96" => Some(Self::HmacSha1),
+            "aes-128-cmac-96" => Some(Self::Aes128Cmac),
+            _ => None,
+        }
+    }
 }
 
 /// How often our own AS may occur in a received AS_PATH: 0 to 10.

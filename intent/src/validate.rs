@@ -90,7 +90,7 @@ impl Router {
             let scoped = match &peer.address {
                 PeerAddress::Ip(std::net::IpAddr::V6(ip)) => !ip.is_unicast_link_local(),
                 PeerAddress::LinkLocal { address, .. } => address.is_unicast_link_local(),
-                PeerAddress::Ip(_) | PeerAddress::Interface(_) => true,
+                PeerAddress::Ip(_) | PeerAddress::Interface(_) | PeerAddress::Range { .. } => true,
             };
             if !scoped {
                 found.push(Invalid::Scope(router(), name.clone(), peer.address.clone()));
@@ -104,6 +104,7 @@ impl Router {
 
 fn out_of_range(peer: &crate::Peer) -> impl Iterator<Item = &'static str> {
     let limit = &peer.maximum_prefix;
+    let restart = peer.graceful_restart.as_ref();
     [
         (peer.remote_port == 0).then_some("remote port 0"),
         (limit.limit == 0).then_some("a prefix limit of 0"),
@@ -114,6 +115,20 @@ fn out_of_range(peer: &crate::Peer) -> impl Iterator<Item = &'static str> {
             .as_ref()
             .is_some_and(|text| text.len() > 255)
             .then_some("a shutdown text of more than 255 octets"),
+        matches!(peer.address, PeerAddress::Range { limit: 0, .. })
+            .then_some("a limit of 0 dynamic neighbours"),
+        matches!(&peer.auth, crate::Auth::Ao(keys) if keys.is_empty())
+            .then_some("TCP-AO without a key"),
+        restart
+            .is_some_and(|g| !(1..=4095).contains(&g.restart_time))
+            .then_some("a restart time outside 1 to 4095"),
+        restart
+            .and_then(|g| g.long_lived)
+            .is_some_and(|t| !(1..=0xff_ffff).contains(&t))
+            .then_some("a long-lived stale time outside 1 to 16777215"),
+        peer.bfd
+            .is_some_and(|b| b.multiplier == 0 || b.min_tx.is_zero())
+            .then_some("BFD without an interval or multiplier"),
     ]
     .into_iter()
     .flatten()

@@ -4,6 +4,7 @@
 
 mod convert;
 mod observe;
+mod options;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};

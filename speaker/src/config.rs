@@ -19,6 +19,10 @@ use rib::DecisionConfig;
 use rib::export::ExportScope;
 use rib::policy::Chain;
 
+use crate::options::{
+    AddPath, Auth, BfdConfig, GracefulRestart, LocalAs, NextHopMode, Remote, RemovePrivateAs, Role,
+};
+
 /// The port of RFC 4271.
 pub const BGP_PORT: u16 = 179;
 
@@ -85,12 +89,12 @@ pub struct Origination {
 pub struct NeighborConfig {
     /// Free text.
     pub description: String,
-    /// Address to peer with.
-    pub address: IpAddr,
-    /// Interface of a link-local address.
-    pub interface: Option<String>,
+    /// Whom to peer with.
+    pub remote: Remote,
     /// The AS expected.
     pub remote_as: RemoteAs,
+    /// Another AS than the router's on this session.
+    pub local_as: Option<LocalAs>,
     /// TCP port to dial.
     pub remote_port: u16,
     /// Only wait for the neighbour to dial.
@@ -99,6 +103,8 @@ pub struct NeighborConfig {
     pub local_address: Option<IpAddr>,
     /// Interface whose address to dial from, when no address is given.
     pub local_interface: Option<String>,
+    /// Interface or VRF device both directions are bound to.
+    pub bind_device: Option<String>,
     /// Families to negotiate.
     pub families: Vec<Family>,
     /// Hold time in seconds, 0 or at least 3.
@@ -117,12 +123,22 @@ pub struct NeighborConfig {
     pub ttl: Option<u8>,
     /// Least TTL accepted (GTSM, RFC 5082).
     pub min_ttl: Option<u8>,
-    /// TCP MD5 key (RFC 2385).
-    pub md5: Option<Md5Key>,
+    /// How segments are protected.
+    pub auth: Auth,
+    /// Several paths for one prefix (RFC 7911).
+    pub add_path: AddPath,
+    /// Our role (RFC 9234); external sessions only.
+    pub role: Option<Role>,
+    /// Routes outlive a restart of either side; `None` offers End-of-RIB only.
+    pub graceful_restart: Option<GracefulRestart>,
+    /// Watch the session by BFD.
+    pub bfd: Option<BfdConfig>,
     /// The neighbour is our route-reflector client.
     pub route_reflector_client: bool,
-    /// Rewrite the next hop to ourselves on iBGP too.
-    pub next_hop_self: bool,
+    /// Which next hop announced routes carry.
+    pub next_hop: NextHopMode,
+    /// Private AS numbers in paths sent; external sessions only.
+    pub remove_private_as: Option<RemovePrivateAs>,
     /// Occurrences of our own AS tolerated in a received AS_PATH.
     pub allow_as_in: u8,
     /// Most prefixes accepted in a family, and what happens beyond.
@@ -135,11 +151,28 @@ pub struct NeighborConfig {
     pub shutdown: Option<String>,
 }
 
+impl NeighborConfig {
+    /// The TCP MD5 key, if that is how segments are protected.
+    pub(crate) fn md5(&self) -> Option<&Md5Key> {
+        match &self.auth {
+            Auth::Md5(key) => Some(key),
+            Auth::None | Auth::Ao(_) => None,
+        }
+    }
+
+    /// Our AS on this session, on a router of AS `router_as`.
+    pub fn session_as(&self, router_as: Asn) -> Asn {
+        self.local_as.map_or(router_as, |local| local.asn)
+    }
+}
+
 /// A bound on what a neighbour may announce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MaximumPrefix {
     /// Most prefixes in a family.
     pub limit: u32,
+    /// 1 to 100: from this share of the limit on a warning is given.
+    pub threshold_percent: u8,
     /// What happens beyond.
     pub action: OverLimit,
 }

@@ -31,6 +31,7 @@ use rib::{
 use crate::config::{NeighborConfig, Origination, RouterConfig};
 use crate::kernel::{Kernel, Reached};
 use crate::local::Ends;
+use crate::options::NextHopMode;
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -304,7 +305,7 @@ impl Core {
         let on_link = life.established.ifindex != 0 || (negotiated.ebgp && config.ttl.is_none());
         key.link_local = life.ends.link_local.filter(|_| on_link);
         key.ext_next_hop_v4 = negotiated.ext_next_hop_v4;
-        key.next_hop_self = config.next_hop_self;
+        key.next_hop_self = config.next_hop == NextHopMode::Own;
         key.policy = Arc::clone(&config.export);
         key.scope = self.config.export_scope;
         key.originations = (1u32..)

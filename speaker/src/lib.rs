@@ -41,6 +41,7 @@ mod kernel;
 mod listener;
 mod local;
 mod neighbors;
+mod options;
 mod peer;
 mod render;
 mod router;
@@ -54,6 +55,10 @@ pub use config::{
     SpeakerConfig, SpeakerOptions,
 };
 pub use engine::{ApplyReport, SpeakerHandle, StartError};
+pub use options::{
+    AddPath, AddPathSend, AoAlgorithm, AoKey, Auth, BfdConfig, GracefulRestart, LocalAs,
+    NextHopMode, Remote, RemovePrivateAs, Role, RoleName,
+};
 
 /// The one place where this crate reads the clock.
 #[expect(clippy::disallowed_methods, reason = "the shell's clock; everything below takes `now`")]

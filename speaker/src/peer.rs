@@ -36,7 +36,8 @@ pub(crate) fn session_config(
     remote: SocketAddr,
     local: Option<IpAddr>,
 ) -> SessionConfig {
-    let mut peer = PeerConfig::new(router.asn, config.remote_as, router.router_id);
+    let mut peer =
+        PeerConfig::new(config.session_as(router.asn), config.remote_as, router.router_id);
     peer.hold_time = HoldTime::from_secs(config.hold_time);
     peer.keepalive = config.keepalive.and_then(NonZeroU16::new);
     peer.connect_retry = config.connect_retry;
@@ -55,7 +56,8 @@ pub(crate) fn session_config(
     }];
     let mut session = SessionConfig::new(peer, remote);
     session.local = local.map(|a| SocketAddr::new(a, 0));
-    session.ttl = ttl(router, config);
+    session.ttl = ttl(router, config, remote.ip());
+    session.bind_device = config.bind_device.clone();
     session.connect_timeout = CONNECT_TIMEOUT;
     session.outbox_high = OUTBOX_HIGH;
     session.outbox_low = OUTBOX_HIGH / 4;
@@ -69,21 +71,21 @@ pub(crate) fn session_config(
 
 /// RFC 4271 leaves the TTL open; every implementation sends eBGP with 1 unless told otherwise, and
 /// GTSM (RFC 5082) needs 255.
-fn ttl(router: &RouterConfig, config: &NeighborConfig) -> Option<u8> {
+fn ttl(router: &RouterConfig, config: &NeighborConfig, remote: IpAddr) -> Option<u8> {
     let external = match config.remote_as {
-        RemoteAs::Asn(asn) => asn != router.asn,
+        RemoteAs::Asn(asn) => asn != config.session_as(router.asn),
         RemoteAs::External => true,
         RemoteAs::Internal => false,
     };
     match (config.ttl, config.min_ttl) {
         (Some(ttl), _) => Some(ttl),
         (None, Some(_)) => Some(255),
-        (None, None) => (external && !config.address.is_loopback()).then_some(1),
+        (None, None) => (external && !remote.is_loopback()).then_some(1),
     }
 }
 
 fn setup(config: &NeighborConfig, remote: IpAddr) -> SocketSetup {
-    let (md5, min_ttl) = (config.md5.clone(), config.min_ttl);
+    let (md5, min_ttl) = (config.md5().cloned(), config.min_ttl);
     SocketSetup::new(move |socket, direction| -> io::Result<()> {
         // An accepted connection has the key of the listening socket.
         if let (Some(key), Direction::Outgoing) = (&md5, direction) {
@@ -107,7 +109,7 @@ pub(crate) fn set_md5<S: AsFd>(socket: &S, remote: IpAddr, key: Option<&Md5Key>)
 
 /// Changes when the hook would do something else.
 fn revision(config: &NeighborConfig) -> u64 {
-    let key = config.md5.as_ref().map(Md5Key::octets);
+    let key = config.md5().map(Md5Key::octets);
     FixedState::default().hash_one((key, config.min_ttl))
 }
 

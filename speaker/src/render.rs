@@ -12,6 +12,7 @@ use bgp_wire::attr::{AsPath, AttrType, Community, ExtCommunity, LargeCommunity, 
 use bgp_wire::{Asn, Family, NextHop, V4Prefix, V6Prefix};
 
 use crate::core::{Core, Life, Neighbor};
+use crate::options::Remote;
 use crate::view::{AttributesView, MessageCounts, NotificationView, PeerFamilyView, PeerView};
 
 /// Text forms of an attribute set; `scope` is the interface of a link-local next hop.
@@ -102,10 +103,14 @@ pub(crate) fn peer(
     PeerView {
         router: router.to_owned(),
         name: name.to_string(),
-        address: config.address,
-        interface: config.interface.clone(),
+        address: config.remote.ip(),
+        interface: config.remote.interface().map(str::to_owned),
+        range: match &config.remote {
+            Remote::Range { prefix, .. } => Some(prefix.to_string()),
+            _ => None,
+        },
         description: config.description.clone(),
-        local_as: core.config.asn.0,
+        local_as: config.session_as(core.config.asn).0,
         remote_as,
         session_type: session_type.to_owned(),
         state: snapshot.map_or_else(|| "Idle".to_owned(), |s| s.state.to_string()),

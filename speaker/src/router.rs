@@ -30,6 +30,7 @@ use crate::engine::ApplyReport;
 use crate::fib::FibWriter;
 use crate::kernel::Kernel;
 use crate::listener::{Directory, Entry, Listener};
+use crate::options::Remote;
 use crate::session::NeighborSession;
 use crate::view::SpeakerEvent;
 
@@ -312,24 +313,27 @@ impl Router {
                 peer: key,
                 local,
                 ifindex,
-                md5: wanted.md5.clone(),
+                md5: wanted.md5().cloned(),
                 session: Arc::clone(&session),
             };
-            self.directory.insert(port, wanted.address, entry);
+            self.directory.insert(port, remote.ip(), entry);
         }
         running.peers.insert(name, RunningPeer { config: wanted, session: Some(session) });
     }
 
     /// The neighbour's socket address, link-local ones with their interface.
     fn remote(&self, config: &NeighborConfig) -> Result<SocketAddr, String> {
-        let IpAddr::V6(v6) = config.address else {
-            return Ok(SocketAddr::new(config.address, config.remote_port));
-        };
-        if !v6.is_unicast_link_local() {
-            return Ok(SocketAddr::new(config.address, config.remote_port));
-        }
-        let Some(interface) = &config.interface else {
-            return Err(format!("{v6} is link-local; name its interface"));
+        let (v6, interface) = match &config.remote {
+            Remote::Address(address) => {
+                return Ok(SocketAddr::new(*address, config.remote_port));
+            }
+            Remote::LinkLocal { address, interface } => (*address, interface),
+            Remote::Interface(interface) => {
+                return Err(format!("no neighbour was found on {interface} yet"));
+            }
+            Remote::Range { prefix, .. } => {
+                return Err(format!("neighbours of {prefix} are not accepted yet"));
+            }
         };
         let index = nix::net::if_::if_nametoindex(interface.as_str())
             .map_err(|_| format!("there is no interface {interface} here (yet)"))?;
@@ -345,9 +349,9 @@ impl Router {
     ) {
         self.directory.remove(self.name(), name);
         self.shared.sessions().remove(name);
-        if peer.config.md5.is_some() {
+        if let (Some(_), Some(remote)) = (peer.config.md5(), peer.config.remote.ip()) {
             for listener in listeners.values() {
-                if let Err(error) = listener.set_md5(peer.config.address, None) {
+                if let Err(error) = listener.set_md5(remote, None) {
                     debug!(peer = name, %error, "no key to remove");
                 }
             }
@@ -384,11 +388,12 @@ fn local_end(config: &NeighborConfig) -> Result<Option<IpAddr>, String> {
     let (None, Some(interface)) = (config.local_address, &config.local_interface) else {
         return Ok(config.local_address);
     };
-    match crate::local::address_of(interface, config.address) {
+    let Some(remote) = config.remote.ip() else { return Ok(None) };
+    match crate::local::address_of(interface, remote) {
         Some(address) => Ok(Some(address)),
         None => Err(format!(
-            "interface {interface} has no address that can reach {}; give it one or name another              update source",
-            config.address
+            "interface {interface} has no address that can reach {remote}; give it one or name another \
+             update source",
         )),
     }
 }
@@ -403,14 +408,15 @@ fn set_keys(
     let old = before.as_ref().map(|p| &p.config);
     for listener in listeners.values().filter(|l| Some(l.address().port()) == listen.port) {
         if let Some(old) = old
-            && old.md5.is_some()
-            && (old.address != wanted.address || wanted.md5.is_none())
-            && let Err(error) = listener.set_md5(old.address, None)
+            && old.md5().is_some()
+            && (old.remote != wanted.remote || wanted.md5().is_none())
+            && let Some(address) = old.remote.ip()
+            && let Err(error) = listener.set_md5(address, None)
         {
             warn!(%error, "cannot remove an old TCP MD5 key");
         }
-        if wanted.md5.is_some() {
-            listener.set_md5(wanted.address, wanted.md5.as_ref())?;
+        if let (Some(key), Some(address)) = (wanted.md5(), wanted.remote.ip()) {
+            listener.set_md5(address, Some(key))?;
         }
     }
     Ok(())

@@ -18,11 +18,16 @@ pub struct PeerView {
     pub router: String,
     /// Name of the neighbour, unique within the router.
     pub name: String,
-    /// Address we peer with.
-    pub address: IpAddr,
+    /// Address we peer with; absent while an unnumbered neighbour has not been found, and for a
+    /// template of dynamic neighbours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<IpAddr>,
     /// Interface for link-local neighbours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interface: Option<String>,
+    /// Prefix of a template of dynamic neighbours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<String>,
     /// Free text from the configuration.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,

@@ -7,7 +7,8 @@ pub(crate) fn example_peer(name: &str, state: &str, families: Vec<PeerFamilyView
     PeerView {
         router: "fabric".into(),
         name: name.into(),
-        address: "10.1.0.1".parse().unwrap(),
+        address: Some("10.1.0.1".parse().unwrap()),
+        range: None,
         interface: None,
         description: String::new(),
         local_as: 65101,

@@ -22,7 +22,14 @@ fn peer(name: &str, address: &str) -> Peer {
         extended_next_hop: false,
         extended_message: true,
         route_reflector_client: false,
-        next_hop_self: false,
+        next_hop: NextHopMode::Standard,
+        remove_private_as: None,
+        bind_device: None,
+        local_as: None,
+        add_paths: AddPaths::default(),
+        role: None,
+        graceful_restart: None,
+        bfd: None,
         allow_as_in: AllowAsIn::default(),
         maximum_prefix: MaximumPrefix::DEFAULT,
         import: PolicyChain::default(),
@@ -118,7 +125,43 @@ fn every_field_of_a_peer_is_seen() {
         (PeerAspect::Ttl, Box::new(|p| p.ttl = Ttl::Security(255.try_into().unwrap()))),
         (PeerAspect::Auth, Box::new(|p| p.auth = Auth::Md5(Secret::new("x").unwrap()))),
         (PeerAspect::Reflection, Box::new(|p| p.route_reflector_client = true)),
-        (PeerAspect::NextHopSelf, Box::new(|p| p.next_hop_self = true)),
+        (PeerAspect::NextHop, Box::new(|p| p.next_hop = NextHopMode::Own)),
+        (PeerAspect::PrivateAs, Box::new(|p| p.remove_private_as = Some(RemovePrivateAs::Remove))),
+        (PeerAspect::Endpoint, Box::new(|p| p.bind_device = Some("eth1".parse().unwrap()))),
+        (
+            PeerAspect::LocalAs,
+            Box::new(move |p| {
+                p.local_as = Some(LocalAs { asn, no_prepend: false, replace: false });
+            }),
+        ),
+        (PeerAspect::Capabilities, Box::new(|p| p.add_paths.receive = true)),
+        (
+            PeerAspect::Capabilities,
+            Box::new(|p| p.role = Some(PeerRole { role: Role::Peer, strict: false })),
+        ),
+        (
+            PeerAspect::Restart,
+            Box::new(|p| {
+                p.graceful_restart = Some(GracefulRestart {
+                    restart_time: 120,
+                    stale_path_time: 360,
+                    long_lived: None,
+                });
+            }),
+        ),
+        (
+            PeerAspect::Bfd,
+            Box::new(|p| {
+                let interval = std::time::Duration::from_millis(50);
+                p.bfd = Some(Bfd {
+                    min_tx: interval,
+                    min_rx: interval,
+                    multiplier: 3,
+                    multihop: false,
+                    strict: false,
+                });
+            }),
+        ),
         (PeerAspect::AllowAsIn, Box::new(|p| p.allow_as_in = AllowAsIn::new(1).unwrap())),
         (PeerAspect::MaximumPrefix, Box::new(|p| p.maximum_prefix.limit = 7)),
         (PeerAspect::Import, Box::new(move |p| p.import = permit())),

@@ -20,6 +20,7 @@ mod lower;
 mod node;
 mod originations;
 mod peer;
+mod peer_options;
 mod peers;
 mod policies;
 mod routers;

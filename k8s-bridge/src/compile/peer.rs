@@ -16,6 +16,7 @@ use intent::{
 
 use super::{
     node::LocalNode,
+    peer_options as options,
     peers::Candidate,
     policies::Policies,
     routers::{RouterDraft, asn, whole_seconds},
@@ -57,6 +58,7 @@ pub(super) fn build(
     refuse_unsafe(spec)?;
     let local_as = draft.router.asn;
     let remote_as = remote_as(spec)?;
+    let local_as = options::local_as(spec)?.map_or(local_as, |local| local.asn);
     let external = match remote_as {
         RemoteAs::Asn(asn) => asn != local_as,
         RemoteAs::External => true,
@@ -87,9 +89,11 @@ pub(super) fn build(
         source: candidate.source.clone(),
         description: spec.description.clone(),
         remote_as,
+        local_as: options::local_as(spec)?,
         remote_port: spec.remote_port.unwrap_or(179),
         passive: spec.passive.unwrap_or(false),
         local,
+        bind_device: options::bind_device(spec)?,
         timers: timers(spec, draft)?,
         families,
         ttl: ttl(spec, external)?,
@@ -97,7 +101,12 @@ pub(super) fn build(
         extended_next_hop: spec.extended_next_hop.unwrap_or(next_hops),
         extended_message: spec.extended_message.unwrap_or(true),
         route_reflector_client: client,
-        next_hop_self: spec.next_hop_self.unwrap_or(false),
+        next_hop: options::next_hop(spec),
+        remove_private_as: options::remove_private_as(spec)?,
+        add_paths: options::add_paths(spec),
+        role: options::role(spec, external)?,
+        graceful_restart: options::graceful_restart(spec, draft.defaults.restart),
+        bfd: options::bfd(spec),
         allow_as_in: allow_as_in(spec)?,
         maximum_prefix: maximum_prefix(spec),
         import,
@@ -163,6 +172,9 @@ fn ends(spec: &BgpPeerSpec, node: &LocalNode) -> Result<(PeerAddress, LocalEnd),
             Err(_) => LocalEnd::Interface(interface(text)?),
         },
     };
+    if let Some(range) = options::range(spec)? {
+        return Ok((range, local));
+    }
     let Some(text) = &spec.address else {
         let name = spec.interface.as_deref().ok_or_else(|| {
             invalid("exactly one of address, interface or addressRange must be set".to_owned())

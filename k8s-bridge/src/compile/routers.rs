@@ -13,12 +13,14 @@ use std::{
 };
 
 use intent::{
-    Asn, BestPath, ExportScope, Family, Listen, ObjectRef, Reason, Router, RouterId, RouterName,
+    Asn, BestPath, ExportScope, Family, GracefulRestart, Listen, ObjectRef, Reason, Router,
+    RouterId, RouterName,
 };
 
 use super::{
     Age,
     node::{LocalNode, LocalProvider},
+    peer_options::{RESTART_TIME, STALE_PATH_TIME},
     verdict::{Refusal, Verdicts},
 };
 use crate::{
@@ -50,6 +52,7 @@ pub(super) struct Defaults {
     pub(super) connect_retry: Duration,
     pub(super) idle_hold: Duration,
     pub(super) minimum_advertisement: Duration,
+    pub(super) restart: Option<GracefulRestart>,
 }
 
 impl Default for Defaults {
@@ -61,6 +64,7 @@ impl Default for Defaults {
             connect_retry: timers.connect_retry,
             idle_hold: timers.idle_hold,
             minimum_advertisement: timers.minimum_advertisement,
+            restart: None,
         }
     }
 }
@@ -310,6 +314,15 @@ fn router(
     Ok(RouterDraft { router, defaults })
 }
 
+fn router_restart(spec: &BgpRouterSpec) -> Option<GracefulRestart> {
+    let given = spec.graceful_restart.as_ref().filter(|given| given.enabled)?;
+    Some(GracefulRestart {
+        restart_time: given.restart_time.unwrap_or(RESTART_TIME),
+        stale_path_time: given.stale_path_time.unwrap_or(STALE_PATH_TIME),
+        long_lived: spec.long_lived_graceful_restart.as_ref().map(|l| l.stale_time),
+    })
+}
+
 fn router_defaults(spec: &BgpRouterSpec) -> Result<Defaults, Refusal> {
     let timers = spec.timers.clone().unwrap_or_default();
     let usual = Defaults::default();
@@ -329,6 +342,7 @@ fn router_defaults(spec: &BgpRouterSpec) -> Result<Defaults, Refusal> {
             .map_err(|error| (Reason::InvalidTimers, format!("timers: {error}")))?;
     }
     Ok(Defaults {
+        restart: router_restart(spec),
         hold,
         keepalive,
         connect_retry: duration(&timers.connect_retry, usual.connect_retry),

@@ -220,7 +220,7 @@ fn a_missing_secret_keeps_the_session_down() {
     );
     let key = |name| match &case.peer(name).auth {
         Auth::Md5(secret) => secret.expose().to_vec(),
-        Auth::None => panic!("{name} runs without its password"),
+        Auth::None | Auth::Ao(_) => panic!("{name} runs without its password"),
     };
     assert_eq!((key("a"), key("b"), key("e")), (b"hey".into(), b"you".into(), b"plain".into()));
     assert_eq!(case.refused("BGPPeer default/c").0, Reason::SecretNotFound);

@@ -67,6 +67,9 @@ pub struct BgpPeerSpec {
     /// Dynamic neighbours: accept whoever connects from this prefix.
     #[schemars(length(max = 43), extend("x-kubernetes-validations" = validations(CIDR)))]
     pub address_range: Option<String>,
+    /// With addressRange: most neighbours at a time. Unset means 100.
+    #[schemars(range(min = 1, max = 10000))]
+    pub address_range_limit: Option<u32>,
 
     /// The neighbour's AS (router model's spelling).
     #[serde(rename = "peerASN")]
@@ -105,6 +108,9 @@ pub struct BgpPeerSpec {
     /// Our end of the session: an address of this node, or an interface.
     #[schemars(length(min = 1, max = 45))]
     pub update_source: Option<String>,
+    /// Interface or VRF device the connection is bound to.
+    #[schemars(length(min = 1, max = 15), regex(pattern = r"^[^/:\s]+$"))]
+    pub bind_device: Option<String>,
     /// External neighbour several hops away: the TTL of our packets (fleet model's spelling).
     #[schemars(range(min = 1, max = 255))]
     pub ebgp_multihop: Option<u8>,
@@ -135,6 +141,8 @@ pub struct BgpPeerSpec {
     pub route_reflector_client: Option<bool>,
     /// Announce learned routes with our own address as next hop.
     pub next_hop_self: Option<bool>,
+    /// Announce routes with the next hop they were received with.
+    pub next_hop_unchanged: Option<bool>,
     /// Strip private AS numbers towards this external neighbour; a value other than 0 replaces
     /// each with that number.
     #[serde(rename = "removePrivateAS")]
@@ -252,6 +260,18 @@ pub(crate) const RULES: &[Rule] = &[
         cel: "has(self.localASN) || (!has(self.localASNoPrepend) && !has(self.localASReplace))",
         message: "localASNoPrepend and localASReplace need localASN",
         holds: |v| has(v, "localASN") || count(v, &["localASNoPrepend", "localASReplace"]) == 0,
+    },
+    Rule {
+        cel: "has(self.addressRange) || !has(self.addressRangeLimit)",
+        message: "addressRangeLimit needs addressRange",
+        holds: |v| has(v, "addressRange") || !has(v, "addressRangeLimit"),
+    },
+    Rule {
+        cel: "!(has(self.nextHopSelf) && self.nextHopSelf && has(self.nextHopUnchanged) && self.nextHopUnchanged)",
+        message: "nextHopSelf and nextHopUnchanged exclude each other: keep one",
+        holds: |v| {
+            !(super::rule::is_true(v, "nextHopSelf") && super::rule::is_true(v, "nextHopUnchanged"))
+        },
     },
     Rule {
         cel: "has(self.role) || !has(self.strictRole)",

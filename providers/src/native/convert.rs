@@ -2,23 +2,22 @@
 //! out and said.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use bgp_wire::attr::{AttrBuilder, Community, ExtCommunity, LargeCommunity};
 use bgp_wire::{Asn, Family, Prefix, V4Prefix, V6Prefix};
 use intent::{
-    Auth, LimitAction, LocalEnd, NextHopSet, ObjectRef, PeerAddress, PeerScope, Reason, RemoteAs,
-    Ttl,
+    LimitAction, LocalEnd, NextHopSet, ObjectRef, PeerAddress, PeerScope, Reason, RemoteAs, Ttl,
 };
 use ipnet::IpNet;
 use rib::DecisionConfig;
 use rib::export::ExportScope;
 use rib::policy as ir;
 use speaker::{
-    Listen, MaximumPrefix, Md5Key, NeighborConfig, Origination, OverLimit, RouterConfig,
+    Listen, MaximumPrefix, NeighborConfig, Origination, OverLimit, Remote, RouterConfig,
 };
 
+use super::options;
 use crate::Outcome;
 
 /// LOCAL_PREF of paths that carry none (RFC 4271 leaves the value to us; everybody uses 100).
@@ -86,17 +85,14 @@ fn neighbor(
     router: &intent::Router,
     peer: &intent::Peer,
 ) -> Result<NeighborConfig, (Reason, String)> {
-    let (address, interface) = match &peer.address {
-        PeerAddress::Ip(address) => (*address, None),
+    let remote = match &peer.address {
+        PeerAddress::Ip(address) => Remote::Address(*address),
         PeerAddress::LinkLocal { address, interface } => {
-            (IpAddr::V6(*address), Some(interface.to_string()))
+            Remote::LinkLocal { address: *address, interface: interface.to_string() }
         }
-        PeerAddress::Interface(interface) => {
-            let message = format!(
-                "peering over interface {interface} without an address is not there yet; give the \
-                 neighbour's address, link-local ones as fe80::1%{interface}"
-            );
-            return Err((Reason::UnsupportedByProvider, message));
+        PeerAddress::Interface(interface) => Remote::Interface(interface.to_string()),
+        PeerAddress::Range { prefix: range, limit } => {
+            Remote::Range { prefix: prefix(*range), limit: *limit }
         }
     };
     let families: Vec<Family> = peer.families.iter().filter_map(|f| family(*f)).collect();
@@ -105,14 +101,7 @@ fn neighbor(
             "none of its address families is carried yet; add ipv4/unicast or ipv6/unicast";
         return Err((Reason::UnsupportedAddressFamily, message.to_owned()));
     }
-    let md5 = match &peer.auth {
-        Auth::None => None,
-        // Fail closed: a key that cannot be used is no reason to go without.
-        Auth::Md5(secret) => Some(Md5Key::new(secret.expose()).ok_or_else(|| {
-            let message = "the TCP MD5 password must have 1 to 80 octets; shorten the Secret";
-            (Reason::PeerConfigurationFailed, message.to_owned())
-        })?),
-    };
+    let auth = options::auth(&peer.auth)?;
     let (local_address, local_interface) = match &peer.local {
         LocalEnd::Auto => (None, None),
         LocalEnd::Address(address) => (Some(*address), None),
@@ -120,17 +109,18 @@ fn neighbor(
     };
     Ok(NeighborConfig {
         description: peer.description.clone().unwrap_or_default(),
-        address,
-        interface,
+        remote,
         remote_as: match peer.remote_as {
             RemoteAs::Asn(asn) => speaker::RemoteAs::Asn(Asn(asn.value())),
             RemoteAs::Internal => speaker::RemoteAs::Internal,
             RemoteAs::External => speaker::RemoteAs::External,
         },
+        local_as: peer.local_as.map(options::local_as),
         remote_port: peer.remote_port,
         passive: peer.passive,
         local_address,
         local_interface,
+        bind_device: peer.bind_device.as_ref().map(ToString::to_string),
         families,
         hold_time: peer.timers.hold.map_or(0, |h| h.hold()),
         keepalive: peer.timers.hold.map(|h| h.keepalive()),
@@ -146,12 +136,18 @@ fn neighbor(
             Ttl::Security(ttl) => Some(ttl.get()),
             Ttl::Default | Ttl::Multihop(_) => None,
         },
-        md5,
+        auth,
+        add_path: options::add_path(peer.add_paths),
+        role: peer.role.map(options::role),
+        graceful_restart: peer.graceful_restart.map(options::graceful_restart),
+        bfd: peer.bfd.map(options::bfd),
         route_reflector_client: peer.route_reflector_client && !peer.is_external(router.asn),
-        next_hop_self: peer.next_hop_self,
+        next_hop: options::next_hop(peer.next_hop),
+        remove_private_as: peer.remove_private_as.map(options::remove_private_as),
         allow_as_in: peer.allow_as_in.count(),
         maximum_prefix: Some(MaximumPrefix {
             limit: peer.maximum_prefix.limit,
+            threshold_percent: peer.maximum_prefix.threshold_percent,
             action: match peer.maximum_prefix.action {
                 LimitAction::Warn => OverLimit::Refuse,
                 LimitAction::Restart { after } => OverLimit::Restart(after),

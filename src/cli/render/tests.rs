@@ -64,7 +64,7 @@ fn peers_show_counts_when_up_and_the_reason_when_not() {
     let mut down = example_peer("node2", "Active", vec![]);
     down.remote_as = 0;
     down.last_error = Some("connection refused".into());
-    down.address = "fe80::1".parse().unwrap();
+    down.address = Some("fe80::1".parse().unwrap());
     down.interface = Some("eth1".into());
     let mut off = example_peer("old", "Idle", vec![]);
     off.shutdown = Some("maintenance".into());
