@@ -81,6 +81,10 @@ pub enum Reason {
     ReflectionLoop,
     /// Not eligible: its next hop is ours or off-subnet.
     InvalidNextHop,
+    /// Not eligible: ONLY_TO_CUSTOMER says that it is a route leak (RFC 9234 section 5).
+    RouteLeak,
+    /// Not eligible: an AS_SET is in its AS_PATH (RFC 9774).
+    AsSet,
     /// Not eligible: no route leads to its next hop (RFC 4271 section 9.1.2).
     Unresolved,
     /// Received, and the best one is originated here.
@@ -120,6 +124,8 @@ impl Reason {
             Self::AsLoop => "as-loop",
             Self::ReflectionLoop => "reflection-loop",
             Self::InvalidNextHop => "invalid-next-hop",
+            Self::RouteLeak => "route-leak",
+            Self::AsSet => "as-set",
             Self::Unresolved => "unresolved",
             Self::LocallyOriginated => "locally-originated",
             Self::LongLivedStale => "long-lived-stale",
@@ -146,6 +152,8 @@ impl Reason {
                 | Self::AsLoop
                 | Self::ReflectionLoop
                 | Self::InvalidNextHop
+                | Self::RouteLeak
+                | Self::AsSet
                 | Self::Unresolved
         )
     }
@@ -209,6 +217,8 @@ impl Judge<'_> {
             (PathFlags::AS_LOOP, Reason::AsLoop),
             (PathFlags::REFLECTION_LOOP, Reason::ReflectionLoop),
             (PathFlags::INVALID_NEXT_HOP, Reason::InvalidNextHop),
+            (PathFlags::ROUTE_LEAK, Reason::RouteLeak),
+            (PathFlags::AS_SET, Reason::AsSet),
         ];
         let found = flagged.iter().find(|(flag, _)| path.flags.any(*flag));
         found.map_or(Reason::Unresolved, |(_, reason)| *reason)

@@ -23,6 +23,9 @@ pub enum Interest {
     Best,
     /// The best path or any change of the multipath set or of its resolution. Kernel routes.
     Multipath,
+    /// Any change of the eligible paths or their order: update groups which send several paths of a
+    /// prefix (RFC 7911). May be told of a change which turns out to be none.
+    Paths,
 }
 
 /// Set of rows, drained round-robin.
@@ -144,10 +147,13 @@ struct Consumer {
 #[derive(Debug, Default)]
 pub(crate) struct Consumers {
     slots: Vec<Option<Consumer>>,
+    /// Consumers of [`Interest::Paths`], families apart.
+    paths: [u16; 2],
 }
 
 impl Consumers {
     pub(crate) fn add(&mut self, interest: Interest, families: [bool; 2]) -> ConsumerIx {
+        self.count_paths(interest, families, true);
         let consumer =
             Consumer { interest, families, rows: Default::default(), drained: Default::default() };
         let at = if let Some(at) = self.slots.iter().position(Option::is_none) {
@@ -163,16 +169,39 @@ impl Consumers {
     /// Remove a consumer. Returns the rows without paths it kept, families apart, and all it had
     /// not drained.
     pub(crate) fn remove(&mut self, consumer: ConsumerIx) -> Option<[(Vec<RowId>, RowSet); 2]> {
-        let Consumer { rows: [rows4, rows6], drained: [drained4, drained6], .. } =
+        let Consumer { interest, families, rows, drained } =
             self.slots.get_mut(consumer.index())?.take()?;
+        self.count_paths(interest, families, false);
+        let ([rows4, rows6], [drained4, drained6]) = (rows, drained);
         Some([(drained4, rows4), (drained6, rows6)])
+    }
+
+    fn count_paths(&mut self, interest: Interest, families: [bool; 2], more: bool) {
+        for (count, wanted) in self.paths.iter_mut().zip(families) {
+            if interest == Interest::Paths && wanted {
+                *count = if more { *count + 1 } else { *count - 1 };
+            }
+        }
     }
 
     /// Tell everyone concerned that a row has changed.
     #[inline]
     pub(crate) fn mark(&mut self, family: usize, row: RowId, best: bool) {
         for consumer in self.slots.iter_mut().flatten() {
-            if consumer.families[family] && (best || consumer.interest == Interest::Multipath) {
+            if consumer.families[family] && (best || consumer.interest != Interest::Best) {
+                consumer.rows[family].insert(row);
+            }
+        }
+    }
+
+    /// Tell those who follow every path that some path of a row may have changed.
+    #[inline]
+    pub(crate) fn mark_paths(&mut self, family: usize, row: RowId) {
+        if self.paths[family] == 0 {
+            return;
+        }
+        for consumer in self.slots.iter_mut().flatten() {
+            if consumer.families[family] && consumer.interest == Interest::Paths {
                 consumer.rows[family].insert(row);
             }
         }

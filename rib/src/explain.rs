@@ -9,8 +9,7 @@
 //! References: RFC 4271 section 9.1.2.2.
 
 use crate::{
-    NextHopKey, Path, PathFlags, PeerInfo, Reason, Resolution, Rib, RowId,
-    decide::{Candidate, Judge},
+    NextHopKey, Path, PathFlags, PeerInfo, Reason, Resolution, Rib, RowId, ranked::take_best,
     table::TableFamily,
 };
 
@@ -103,6 +102,11 @@ impl Rib {
         (!candidates.is_empty()).then_some(Explanation { prefix, row, candidates, decided_by })
     }
 
+    /// Why a path takes no part in the decision; `None` if it does.
+    pub fn ineligible(&self, path: &Path) -> Option<Reason> {
+        self.judge().ineligible(path)
+    }
+
     fn explained(&self, path: &Path, verdict: Verdict) -> ExplainedPath {
         ExplainedPath {
             path: *path,
@@ -113,14 +117,4 @@ impl Rib {
             multipath: path.flags.any(PathFlags::MULTIPATH),
         }
     }
-}
-
-/// Remove the path which wins among `left`.
-fn take_best(judge: &Judge<'_>, left: &mut Vec<Candidate>) -> Option<Candidate> {
-    let top = left.iter().map(|candidate| candidate.rank).max()?;
-    let mut set: Vec<_> = left.iter().filter(|c| c.rank == top).copied().collect();
-    judge.narrow(&mut set);
-    let best = set[0];
-    left.retain(|candidate| candidate.slot != best.slot);
-    Some(best)
 }

@@ -74,6 +74,7 @@ mod next_hop;
 mod page;
 mod peer;
 pub mod policy;
+mod ranked;
 mod rib;
 mod row;
 mod stale;

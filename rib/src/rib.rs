@@ -326,6 +326,7 @@ impl Rib {
         decide: bool,
         multipath: bool,
     ) -> Change {
+        self.consumers.mark_paths(P::INDEX, row);
         if !decide {
             return Change::NONE;
         }

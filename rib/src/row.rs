@@ -54,6 +54,10 @@ impl PathFlags {
     pub const REFLECTION_LOOP: Self = Self(1 << 2);
     /// Its next hop is not acceptable: our own address, or off-subnet (RFC 4271 section 6.3).
     pub const INVALID_NEXT_HOP: Self = Self(1 << 3);
+    /// ONLY_TO_CUSTOMER in it says that it should not have come this way (RFC 9234 section 5).
+    pub const ROUTE_LEAK: Self = Self(1 << 4);
+    /// Its AS_PATH has an AS_SET or a confederation's (RFC 9774).
+    pub const AS_SET: Self = Self(1 << 5);
     /// Bits of the generation it was announced in; see [`stale`](crate::stale).
     const GENERATION: Self = Self(0b11_1111 << Self::GENERATION_SHIFT);
     const GENERATION_SHIFT: u32 = 8;
@@ -65,7 +69,7 @@ impl PathFlags {
     pub const MULTIPATH: Self = Self(1 << 15);
 
     /// What a caller of `announce` may say; any of these makes the path ineligible.
-    pub(crate) const EXCLUDED: Self = Self(0b1111);
+    pub(crate) const EXCLUDED: Self = Self(0b11_1111);
     pub(crate) const SELECTED: Self = Self(Self::BEST.0 | Self::MULTIPATH.0);
 
     /// The generation the path was announced in.

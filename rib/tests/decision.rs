@@ -312,6 +312,8 @@ fn what_makes_a_path_ineligible_is_said() {
         (PathFlags::AS_LOOP, hop, Reason::AsLoop),
         (PathFlags::REFLECTION_LOOP, hop, Reason::ReflectionLoop),
         (PathFlags::INVALID_NEXT_HOP, hop, Reason::InvalidNextHop),
+        (PathFlags::ROUTE_LEAK, hop, Reason::RouteLeak),
+        (PathFlags::AS_SET, hop, Reason::AsSet),
         (PathFlags::NONE, unresolved, Reason::Unresolved),
         // Flags of the decision are not the announcer's to set.
         (PathFlags::FILTERED.with(PathFlags::BEST), hop, Reason::Filtered),

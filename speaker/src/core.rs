@@ -21,7 +21,7 @@ use bgp_fsm::session::{Established, Outbox};
 use bgp_wire::update::{AttrScratch, UpdateContext};
 use bgp_wire::{Family, FamilySet, NextHop, Prefix};
 use bytes::Bytes;
-use rib::export::{Exports, FrameSink, GroupKey, MemberId, SessionKind};
+use rib::export::{Exports, FrameSink, MemberId};
 use rib::policy::ImportPolicy;
 use rib::{
     AttrId, ConsumerIx, Interest, NextHopId, NextHopKey, PathFlags, PeerInfo, PeerIx, PeerKind,
@@ -31,7 +31,6 @@ use rib::{
 use crate::config::{NeighborConfig, Origination, RouterConfig};
 use crate::kernel::{Kernel, Reached};
 use crate::local::Ends;
-use crate::options::NextHopMode;
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -50,7 +49,7 @@ pub(crate) struct Core {
     pub(crate) originations: BTreeMap<Prefix, Origination>,
     /// Sets of neighbours that some origination is limited to; the position plus one is the path
     /// identifier of such paths.
-    origination_sets: Vec<Vec<String>>,
+    pub(crate) origination_sets: Vec<Vec<String>>,
     pub(crate) kernel: Option<Arc<Kernel>>,
     /// How each next hop is reached, by [`NextHopId`].
     reached: Vec<Option<Reached>>,
@@ -281,39 +280,6 @@ impl Core {
         {
             neighbor.life = None;
         }
-    }
-
-    /// All that changes the bytes sent on this session.
-    pub(crate) fn group_key(&self, life: &Life) -> GroupKey {
-        let negotiated = &life.established.negotiated;
-        let config = &life.config;
-        let session = match (negotiated.ebgp, config.route_reflector_client) {
-            (true, _) => SessionKind::Ebgp,
-            (false, true) => SessionKind::IbgpClient,
-            (false, false) => SessionKind::Ibgp,
-        };
-        let mut key = GroupKey::new(session, negotiated.local_as);
-        key.cluster_id = self.config.cluster_id.unwrap_or(self.config.router_id);
-        key.as4 = negotiated.as4;
-        key.max_len = negotiated.max_message();
-        key.families = negotiated.families;
-        key.add_path_v4 = negotiated.add_path_tx.contains(Family::IPV4_UNICAST);
-        key.add_path_v6 = negotiated.add_path_tx.contains(Family::IPV6_UNICAST);
-        key.next_hop_v4 = life.ends.v4;
-        key.next_hop_v6 = life.ends.v6;
-        // RFC 2545 section 3: the link-local address only to a neighbour on the same link.
-        let on_link = life.established.ifindex != 0 || (negotiated.ebgp && config.ttl.is_none());
-        key.link_local = life.ends.link_local.filter(|_| on_link);
-        key.ext_next_hop_v4 = negotiated.ext_next_hop_v4;
-        key.next_hop_self = config.next_hop == NextHopMode::Own;
-        key.policy = Arc::clone(&config.export);
-        key.scope = self.config.export_scope;
-        key.originations = (1u32..)
-            .zip(&self.origination_sets)
-            .filter(|(_, peers)| peers.iter().any(|p| **p == *life.name))
-            .map(|(id, _)| id)
-            .collect();
-        key
     }
 
     /// The next hop's id, with one reference; resolved on first sight.

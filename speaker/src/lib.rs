@@ -34,6 +34,7 @@
 
 pub mod config;
 mod core;
+mod egress;
 mod engine;
 mod fib;
 mod ingest;

@@ -203,17 +203,18 @@ impl Router {
         let advertised = core
             .lives
             .iter()
-            .map(|(ix, life)| {
-                let verdict = core.exports.explain(&core.rib, prefix, ix);
-                ExportView {
+            .flat_map(|(ix, life)| {
+                let verdicts = core.exports.explain(&core.rib, prefix, ix);
+                verdicts.into_iter().map(|verdict| ExportView {
                     peer: life.name.to_string(),
+                    path_id: verdict.path_id,
                     sent: verdict.withheld.is_none(),
                     reason: match verdict.withheld {
                         None if verdict.pending => "sent-pending".to_owned(),
                         None => "sent".to_owned(),
                         Some(why) => why.name().to_owned(),
                     },
-                }
+                })
             })
             .collect();
         let router = self.name().to_owned();
@@ -279,7 +280,7 @@ impl Core {
                     family: P::FAMILY.to_string(),
                     peer: life.name.to_string(),
                     peer_address: Some(life.established.remote.ip()),
-                    path_id: 0,
+                    path_id: route.path_id.unwrap_or(0),
                     best: true,
                     multipath: false,
                     status: if route.pending { "pending" } else { "sent" }.to_owned(),
@@ -331,22 +332,7 @@ impl Core {
     }
 
     fn status(&self, path: &Path) -> &'static str {
-        let flags = path.flags;
-        if !self.rib.peers().is_up(path.peer) {
-            Reason::PeerDown.name()
-        } else if flags.any(PathFlags::FILTERED) {
-            Reason::Filtered.name()
-        } else if flags.any(PathFlags::AS_LOOP) {
-            Reason::AsLoop.name()
-        } else if flags.any(PathFlags::REFLECTION_LOOP) {
-            Reason::ReflectionLoop.name()
-        } else if flags.any(PathFlags::INVALID_NEXT_HOP) {
-            Reason::InvalidNextHop.name()
-        } else if !self.rib.next_hops.resolution(path.next_hop).is_resolved() {
-            Reason::Unresolved.name()
-        } else {
-            "eligible"
-        }
+        self.rib.ineligible(path).map_or("eligible", Reason::name)
     }
 }
 

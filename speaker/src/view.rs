@@ -248,6 +248,9 @@ pub struct CandidateView {
 pub struct ExportView {
     /// Neighbour's name.
     pub peer: String,
+    /// Path identifier it is sent with; a neighbour that is sent several paths has an entry for each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_id: Option<u32>,
     /// Whether it is in the Adj-RIB-Out.
     pub sent: bool,
     /// Stable reason.

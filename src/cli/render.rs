@@ -238,7 +238,8 @@ pub fn explain_text(view: &ExplainView) -> String {
             } else {
                 format!("  {}", export.reason)
             };
-            let _ = writeln!(text, "  {verb} {}{reason}", export.peer);
+            let id = export.path_id.map_or_else(String::new, |id| format!(" path id {id}"));
+            let _ = writeln!(text, "  {verb} {}{id}{reason}", export.peer);
         }
     }
     text.lines().map(|line| format!("{}\n", line.trim_end())).collect()

@@ -1,14 +1,26 @@
-//! Adj-RIB-Out of a group, turned sideways: what is advertised for each row, once for all members.
+//! Adj-RIB-Out of a group, turned sideways: what is advertised, once for all members.
 //!
 //! **For**: telling changes from non-changes, and what a member may hold. **Sits**: one a group and
-//! family, indexed by [`RowId`]. **How it works**: an entry names the attribute set sent and the peer
+//! family, indexed by [`EntryIx`]. **How it works**: an entry names the attribute set sent and the peer
 //! the route came from. A member in sync holds every entry whose source is not itself.
-//! **Invariants**: counts equal what a scan would find. **Cost**: 8 B a row.
+//! **Invariants**: counts equal what a scan would find. **Cost**: 8 B an entry.
 //! **References**: RFC 4271 section 3.2.
 
-use crate::{OutId, PeerIx, RowId};
+use crate::{OutId, PeerIx};
 
-/// What a group advertises for a row.
+/// Number of an entry: that of the row where one path a prefix is sent, else that of a slot (see
+/// [`super::slots`]).
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct EntryIx(pub(super) u32);
+
+impl EntryIx {
+    #[inline]
+    pub(super) const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What a group advertises under a number.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct AdjOut {
     /// 0 while nothing is advertised.
@@ -34,24 +46,24 @@ impl AdjOut {
 
 #[derive(Debug, Default)]
 pub(super) struct AdjRibOut {
-    rows: Vec<AdjOut>,
+    entries: Vec<AdjOut>,
     advertised: u32,
-    /// Advertised rows by source.
+    /// Advertised entries by source.
     by_source: Vec<u32>,
 }
 
 impl AdjRibOut {
     #[inline]
-    pub(super) fn entry(&self, row: RowId) -> AdjOut {
-        self.rows.get(row.index()).copied().unwrap_or(AdjOut::NONE)
+    pub(super) fn entry(&self, at: EntryIx) -> AdjOut {
+        self.entries.get(at.index()).copied().unwrap_or(AdjOut::NONE)
     }
 
     #[inline]
-    pub(super) fn set(&mut self, row: RowId, new: AdjOut) {
-        if self.rows.len() <= row.index() {
-            self.rows.resize(row.index() + 1, AdjOut::NONE);
+    pub(super) fn set(&mut self, at: EntryIx, new: AdjOut) {
+        if self.entries.len() <= at.index() {
+            self.entries.resize(at.index() + 1, AdjOut::NONE);
         }
-        let old = std::mem::replace(&mut self.rows[row.index()], new);
+        let old = std::mem::replace(&mut self.entries[at.index()], new);
         if !old.is_none() {
             self.advertised -= 1;
             self.by_source[old.source.index()] -= 1;
@@ -65,9 +77,14 @@ impl AdjRibOut {
         }
     }
 
-    /// Rows advertised to a member in sync.
+    /// Entries advertised to a member in sync.
     pub(super) fn advertised_to(&self, member: PeerIx) -> u32 {
         self.advertised - self.by_source.get(member.index()).copied().unwrap_or(0)
+    }
+
+    /// All advertised entries.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (EntryIx, AdjOut)> + '_ {
+        self.iter_from(EntryIx(0))
     }
 
     /// Nothing is advertised.
@@ -75,12 +92,12 @@ impl AdjRibOut {
         self.advertised == 0
     }
 
-    /// Advertised rows from `from` on, ascending.
-    pub(super) fn iter_from(&self, from: RowId) -> impl Iterator<Item = (RowId, AdjOut)> + '_ {
-        let start = from.index().min(self.rows.len());
+    /// Advertised entries from `from` on, ascending.
+    pub(super) fn iter_from(&self, from: EntryIx) -> impl Iterator<Item = (EntryIx, AdjOut)> + '_ {
+        let start = from.index().min(self.entries.len());
         (from.0..)
-            .map(RowId)
-            .zip(self.rows[start..].iter().copied())
+            .map(EntryIx)
+            .zip(self.entries[start..].iter().copied())
             .filter(|(_, entry)| !entry.is_none())
     }
 }

@@ -4,21 +4,23 @@
 //! **How it works**: for each changed row the best path is read, its export result looked up in the
 //! memo (the last result is kept at hand, for neighbouring rows tend to share their attributes), and
 //! compared with the row's entry. A difference updates the entry, goes into the batch for the
-//! members in sync, and is noted for every cohort. Cohorts are later served from the entries.
+//! members in sync, and is noted for every cohort. Cohorts are later served from the entries. Where
+//! several paths of a prefix are sent, [`super::paths`] takes the place of the first half.
 //! **Invariants**: entries change nowhere else; what is sent is what the entry says.
 //! **Cost**: about 10 ns a row that changes while its set is remembered.
 //! **References**: RFC 4271 section 9.1.3 and 9.2.
 
-use bgp_wire::{EncodeContext, Family, NextHop};
+use bgp_wire::{EncodeContext, NextHop};
 
 use super::{
-    FrameSink, GroupKey,
-    adj_out::{AdjOut, AdjRibOut},
-    batch::Batch,
+    AddPathSend, FrameSink, GroupKey,
+    adj_out::{AdjOut, AdjRibOut, EntryIx},
+    batch::{Batch, PathId},
     bitmap::Bitmap,
     memo::{ANY_CLASS, Memo, MemoKey, Remembered},
     out_table::OutTable,
     outstanding::Outstanding,
+    paths::Several,
     roster::{Place, Roster},
     rules::{self, Buffers, Route, Verdict},
 };
@@ -46,7 +48,11 @@ pub(super) struct FamilyExport<P> {
     memo: Memo,
     last: Option<(MemoKey, OutId)>,
     batch: Batch<P>,
+    /// With path identifiers.
+    pub(super) several: Option<Box<Several<P>>>,
     context: EncodeContext,
+    /// The next hop of a route takes part in what is sent.
+    reads_next_hop: bool,
     /// Buffer for row numbers.
     pub(super) rows: Vec<RowId>,
 }
@@ -61,7 +67,10 @@ impl<P: TableFamily> FamilyExport<P> {
             memo: Memo::default(),
             last: None,
             batch: Batch::new(),
+            several: (key.add_path(P::FAMILY) != AddPathSend::Off)
+                .then(|| Box::new(Several::new())),
             context: context::<P>(key),
+            reads_next_hop: key.reads_next_hop(P::FAMILY),
             rows: Vec::new(),
         }
     }
@@ -70,6 +79,7 @@ impl<P: TableFamily> FamilyExport<P> {
     pub(super) fn rekey(&mut self, rib: &mut Rib, key: &GroupKey) {
         self.forget(rib);
         self.context = context::<P>(key);
+        self.reads_next_hop = key.reads_next_hop(P::FAMILY);
     }
 
     /// Gives back everything held in the tables.
@@ -89,52 +99,34 @@ impl<P: TableFamily> FamilyExport<P> {
     ) {
         // Nothing kept the ids in here alive since the last drain.
         self.last = None;
+        if let Some(mut several) = self.several.take() {
+            let context = self.context;
+            self.drain_several(&mut several, core, roster, rib, rows, sink, &context);
+            self.several = Some(several);
+            return;
+        }
         let in_sync = roster.in_sync();
         let standing = |peer: PeerIx| roster.place(peer) == Place::InSync;
         for &row in rows {
             let prefix = rib.table::<P>().prefix(row);
-            let new = self.evaluate(core, rib, row, prefix);
-            let old = self.adj.entry(row);
+            let new = self.evaluate_row(core, rib, row, prefix);
+            let at = EntryIx(row.0);
+            let old = self.adj.entry(at);
             if old == new {
                 continue;
             }
-            self.adj.set(row, new);
+            self.adj.set(at, new);
             if !in_sync.is_empty() {
-                self.announce_change(prefix, old, new, standing);
+                let Self { batch, outs, .. } = self;
+                announce_change(batch, outs, (), prefix, old, new, standing);
             }
             for cohort in roster.cohorts() {
                 let member = |peer| roster.place(peer) == Place::Cohort(cohort);
-                self.outstanding[usize::from(cohort)].changed(row, prefix, old, new, member);
+                let outstanding = &mut self.outstanding[usize::from(cohort)];
+                outstanding.changed(at, (0, prefix), old, new, member);
             }
         }
         self.batch.flush(&self.outs, &self.context, in_sync, sink);
-    }
-
-    /// Puts a changed entry into the batch for the members in sync.
-    #[inline]
-    fn announce_change(
-        &mut self,
-        prefix: P,
-        old: AdjOut,
-        new: AdjOut,
-        in_sync: impl Fn(PeerIx) -> bool,
-    ) {
-        if new.is_none() {
-            self.batch.withdraw(in_sync(old.source).then_some(old.source), prefix);
-            return;
-        }
-        let source = in_sync(new.source).then_some(new.source);
-        if new.out != old.out {
-            self.batch.announce(&mut self.outs, new.out, source, prefix);
-        } else if in_sync(old.source) {
-            // Everybody else holds just this already.
-            self.batch.announce_to(old.source, new.out, prefix);
-        }
-        if let Some(source) = source
-            && old.reaches(source)
-        {
-            self.batch.withdraw_from(source, prefix);
-        }
     }
 
     /// Sends a cohort up to `budget` prefixes of what it lacks. Returns how many.
@@ -148,41 +140,82 @@ impl<P: TableFamily> FamilyExport<P> {
     ) -> usize {
         let member = |peer: PeerIx| roster.place(peer) == Place::Cohort(cohort);
         let table = rib.table::<P>();
-        let outstanding = &mut self.outstanding[usize::from(cohort)];
-        let owed = outstanding.take_owed(budget);
-        let mut served = owed.len();
-        for (prefix, lacks) in owed {
-            self.batch.withdraw(lacks.filter(|peer| member(*peer)), prefix);
-        }
-        while served < budget {
-            let Some(taken) = outstanding.take_row() else { break };
-            served += 1;
-            let AdjOut { out, source } = self.adj.entry(taken.row);
-            debug_assert_ne!(out, OutId(0), "pending rows are advertised");
-            let prefix = table.prefix(taken.row);
-            let source = member(source).then_some(source);
-            self.batch.announce(&mut self.outs, out, source, prefix);
-            if let Some(source) = source
-                && taken.had
-                && taken.lacks != Some(source)
-            {
-                self.batch.withdraw_from(source, prefix);
+        let Self { outs, adj, outstanding, batch, several, context, .. } = self;
+        let outstanding = &mut outstanding[usize::from(cohort)];
+        let members = roster.cohort(cohort);
+        match several {
+            None => {
+                let nlri = |at: EntryIx| ((), table.prefix(RowId(at.0)));
+                let served = fill(batch, outs, adj, outstanding, budget, member, nlri, |_| ());
+                batch.flush(outs, context, members, sink);
+                served
+            }
+            Some(several) => {
+                let Several { slots, batch, .. } = &mut **several;
+                let nlri = |at: EntryIx| {
+                    let slot = slots.slot(at);
+                    (slot.id, table.prefix(slot.row))
+                };
+                let served = fill(batch, outs, adj, outstanding, budget, member, nlri, |id| id);
+                batch.flush(outs, context, members, sink);
+                served
             }
         }
-        self.batch.flush(&self.outs, &self.context, roster.cohort(cohort), sink);
-        served
+    }
+
+    /// Prefix and path identifier of an entry in use.
+    pub(super) fn nlri(&self, rib: &Rib, at: EntryIx) -> (u32, P) {
+        let (id, row) = match &self.several {
+            None => (0, RowId(at.0)),
+            Some(several) => {
+                let slot = several.slots.slot(at);
+                (slot.id, slot.row)
+            }
+        };
+        (id, rib.table::<P>().prefix(row))
+    }
+
+    /// The entry of a row with a path identifier; without identifiers, that of the row.
+    pub(super) fn find(&self, row: RowId, id: u32) -> Option<EntryIx> {
+        match &self.several {
+            None => Some(EntryIx(row.0)),
+            Some(several) => several.slots.find(row, id),
+        }
+    }
+
+    /// The row and path identifier of an entry in use.
+    pub(super) fn place(&self, at: EntryIx) -> (RowId, u32) {
+        match &self.several {
+            None => (RowId(at.0), 0),
+            Some(several) => {
+                let slot = several.slots.slot(at);
+                (slot.row, slot.id)
+            }
+        }
     }
 
     /// What the group should advertise for a row now.
     #[inline]
-    fn evaluate(&mut self, core: &mut Core, rib: &mut Rib, row: RowId, prefix: P) -> AdjOut {
+    fn evaluate_row(&mut self, core: &mut Core, rib: &mut Rib, row: RowId, prefix: P) -> AdjOut {
         let Some(path) = chosen::<P>(rib, &core.key, row) else { return AdjOut::NONE };
-        let key = memo_key(&core.key, rib, &path);
-        let out = match self.last {
-            Some((last, out)) if last == key => out,
-            _ => self.result(core, rib, &path, key, prefix),
-        };
+        let out = self.evaluate(core, rib, &path, prefix);
         if out == OutId(0) { AdjOut::NONE } else { AdjOut { out, source: path.peer } }
+    }
+
+    /// What the group should send of a path; 0 if nothing.
+    #[inline]
+    pub(super) fn evaluate(
+        &mut self,
+        core: &mut Core,
+        rib: &mut Rib,
+        path: &Path,
+        prefix: P,
+    ) -> OutId {
+        let key = memo_key(&core.key, self.reads_next_hop, rib, path);
+        match self.last {
+            Some((last, out)) if last == key => out,
+            _ => self.result(core, rib, path, key, prefix),
+        }
     }
 
     fn result(
@@ -235,7 +268,7 @@ impl<P: TableFamily> FamilyExport<P> {
             self.forget(rib);
         }
         if self.outs.wants_collection() {
-            let entries = self.adj.iter_from(RowId(0)).map(|(_, entry)| entry.out);
+            let entries = self.adj.iter().map(|(_, entry)| entry.out);
             self.last = None;
             self.outs.collect(entries.chain(self.memo.outs()));
         }
@@ -247,12 +280,15 @@ impl<P: TableFamily> FamilyExport<P> {
         ours.canonical == theirs.canonical && ours.next_hop == theirs.next_hop
     }
 
-    /// Starts from the entries of another group, to be looked at again.
+    /// Starts from the entries of another group of the same kind, to be looked at again.
     pub(super) fn adopt(&mut self, other: &Self) {
-        for (row, entry) in other.adj.iter_from(RowId(0)) {
+        for (at, entry) in other.adj.iter() {
             let out = other.outs.entry(entry.out);
             let out = self.outs.intern(&out.canonical, out.next_hop);
-            self.adj.set(row, AdjOut { out, ..entry });
+            self.adj.set(at, AdjOut { out, ..entry });
+        }
+        if let (Some(ours), Some(theirs)) = (&mut self.several, &other.several) {
+            ours.slots = theirs.slots.clone();
         }
     }
 
@@ -269,6 +305,69 @@ impl<P: TableFamily> FamilyExport<P> {
         }
         &mut self.outstanding[at]
     }
+}
+
+/// Puts a changed entry into the batch for the members in sync.
+#[inline]
+pub(super) fn announce_change<P: TableFamily, I: PathId>(
+    batch: &mut Batch<P, I>,
+    outs: &mut OutTable,
+    id: I,
+    prefix: P,
+    old: AdjOut,
+    new: AdjOut,
+    in_sync: impl Fn(PeerIx) -> bool,
+) {
+    if new.is_none() {
+        batch.withdraw(in_sync(old.source).then_some(old.source), id, prefix);
+        return;
+    }
+    let source = in_sync(new.source).then_some(new.source);
+    if new.out != old.out {
+        batch.announce(outs, new.out, source, id, prefix);
+    } else if in_sync(old.source) {
+        // Everybody else holds just this already.
+        batch.announce_to(old.source, new.out, id, prefix);
+    }
+    if let Some(source) = source
+        && old.reaches(source)
+    {
+        batch.withdraw_from(source, id, prefix);
+    }
+}
+
+/// Takes up to `budget` of what a cohort lacks into the batch. Returns how many.
+fn fill<P: TableFamily, I: PathId>(
+    batch: &mut Batch<P, I>,
+    outs: &mut OutTable,
+    adj: &AdjRibOut,
+    outstanding: &mut Outstanding<P>,
+    budget: usize,
+    member: impl Fn(PeerIx) -> bool,
+    nlri: impl Fn(EntryIx) -> (I, P),
+    identifier: impl Fn(u32) -> I,
+) -> usize {
+    let owed = outstanding.take_owed(budget);
+    let mut served = owed.len();
+    for ((id, prefix), lacks) in owed {
+        batch.withdraw(lacks.filter(|peer| member(*peer)), identifier(id), prefix);
+    }
+    while served < budget {
+        let Some(taken) = outstanding.take_entry() else { break };
+        served += 1;
+        let AdjOut { out, source } = adj.entry(taken.at);
+        debug_assert_ne!(out, OutId(0), "pending entries are advertised");
+        let (id, prefix) = nlri(taken.at);
+        let source = member(source).then_some(source);
+        batch.announce(outs, out, source, id, prefix);
+        if let Some(source) = source
+            && taken.had
+            && taken.lacks != Some(source)
+        {
+            batch.withdraw_from(source, id, prefix);
+        }
+    }
+    served
 }
 
 /// The path of a row that concerns a group: the best one. Of originated paths, which may each be
@@ -288,13 +387,13 @@ pub(super) fn chosen<P: TableFamily>(rib: &Rib, key: &GroupKey, row: RowId) -> O
     rib.table::<P>().paths(row).filter(meant).min_by_key(|path| path.path_id).copied()
 }
 
-fn is_local(rib: &Rib, peer: PeerIx) -> bool {
+pub(super) fn is_local(rib: &Rib, peer: PeerIx) -> bool {
     rib.peers().info(peer).kind == PeerKind::Local
 }
 
 /// What the export rules look at, of the path of a row.
 #[inline]
-fn memo_key(key: &GroupKey, rib: &Rib, path: &Path) -> MemoKey {
+fn memo_key(key: &GroupKey, reads_next_hop: bool, rib: &Rib, path: &Path) -> MemoKey {
     let info = rib.peers().info(path.peer);
     let (kind, internal) = match info.kind {
         PeerKind::Local => (0, false),
@@ -302,10 +401,9 @@ fn memo_key(key: &GroupKey, rib: &Rib, path: &Path) -> MemoKey {
         PeerKind::Ibgp { client: false } => (2, true),
         PeerKind::Ibgp { client: true } => (3, true),
     };
-    let keeps_next_hop = !key.is_ebgp() && !key.next_hop_self && kind != 0;
     MemoKey {
         attr: path.attr,
-        next_hop: if keeps_next_hop { path.next_hop } else { NextHopId::LOCAL },
+        next_hop: if reads_next_hop && kind != 0 { path.next_hop } else { NextHopId::LOCAL },
         source_id: if internal && !key.is_ebgp() { info.router_id.to_bits() } else { 0 },
         class: ANY_CLASS,
         kind,
@@ -329,6 +427,6 @@ fn context<P: TableFamily>(key: &GroupKey) -> EncodeContext {
     EncodeContext {
         as4: key.as4,
         max_len: key.max_len,
-        add_path: if P::FAMILY == Family::IPV4_UNICAST { key.add_path_v4 } else { key.add_path_v6 },
+        add_path: key.add_path(P::FAMILY) != AddPathSend::Off,
     }
 }

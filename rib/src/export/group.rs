@@ -18,7 +18,7 @@ use bgp_wire::{Family, V4Prefix, V6Prefix};
 use bytes::Bytes;
 
 use super::{
-    FrameSink, GroupKey,
+    AddPathSend, FrameSink, GroupKey,
     family::{Core, FamilyExport},
     outstanding::Outstanding,
     refresh::Refreshes,
@@ -68,7 +68,9 @@ impl Families {
 impl Group {
     /// A group without members that has yet to look at every row.
     pub(super) fn new(rib: &mut Rib, key: GroupKey) -> Self {
-        let consumer = rib.register_consumer(Interest::Best, key.families);
+        let several = [key.add_path_v4, key.add_path_v6].iter().any(|s| *s != AddPathSend::Off);
+        let interest = if several { Interest::Paths } else { Interest::Best };
+        let consumer = rib.register_consumer(interest, key.families);
         Self {
             families: Families { v4: FamilyExport::new(&key), v6: FamilyExport::new(&key) },
             core: Core { policy: Compiled::new(&key.policy), key, buffers: Buffers::default() },
@@ -119,8 +121,8 @@ impl Group {
     fn want_all<P: TableFamily>(&mut self, cohort: u16) {
         let family = self.families.of_mut::<P>();
         let mut outstanding = Outstanding::new();
-        for (row, _) in family.adj.iter_from(RowId(0)) {
-            outstanding.add(row, false);
+        for (at, _) in family.adj.iter() {
+            outstanding.add(at, false);
         }
         *family.outstanding_mut(cohort) = outstanding;
     }
@@ -138,8 +140,8 @@ impl Group {
         let cohort = self.isolate(peer);
         let family = self.families.of_mut::<P>();
         let outstanding = &mut family.outstanding[usize::from(cohort)];
-        for (row, entry) in family.adj.iter_from(RowId(0)) {
-            outstanding.add(row, entry.reaches(peer));
+        for (at, entry) in family.adj.iter() {
+            outstanding.add(at, entry.reaches(peer));
         }
     }
 

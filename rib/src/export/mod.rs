@@ -12,6 +12,9 @@
 //!                           the others stand in cohorts with a bitmap of pending rows
 //! ```
 //!
+//! Members that expect path identifiers (RFC 7911) are sent several paths of a row: an entry then stands
+//! for a path instead of a row ([`paths`], [`slots`]), the rest is the same.
+//!
 //! A peer that joins when routes are there already, that asks for a refresh, or whose queue is full
 //! never holds the others up: it is sent what it lacks from the group's Adj-RIB-Out as it has room.
 //!
@@ -23,7 +26,7 @@
 //! group about 10 ns; per member only a push a frame of up to 64 KiB.
 //!
 //! **References**: RFC 4271 sections 3.2, 9.1.3, 9.2; RFC 2918; RFC 4456; RFC 4724 section 2;
-//! RFC 7313.
+//! RFC 7313; RFC 7911.
 
 mod adj_out;
 mod batch;
@@ -34,12 +37,14 @@ mod key;
 mod memo;
 mod out_table;
 mod outstanding;
+mod paths;
 mod reason;
 mod refresh;
 mod regroup;
 mod rewrite;
 mod roster;
 mod rules;
+mod slots;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -53,7 +58,7 @@ use self::{group::Group, roster::Place};
 use crate::{GroupIx, PeerIx, Rib, TableFamily, policy::Chain};
 
 pub use self::{
-    key::{ExportScope, GroupKey, SessionKind},
+    key::{AddPathSend, ExportScope, GroupKey, NextHopMode, OtcRule, PrivateAs, SessionKind},
     reason::NotSent,
     view::{Advertised, AdvertisedPage, ExportVerdict, GroupSummary},
 };

@@ -17,10 +17,12 @@ pub enum NotSent {
     UnknownPrefix,
     /// No path of the prefix is eligible.
     NoBestPath,
-    /// The best path came from this very peer.
+    /// The path came from this very peer.
     SplitHorizon,
     /// The router advertises only what it originates.
     NotOriginated,
+    /// It is eligible, but not among the best so many that are sent (RFC 7911).
+    NotAmongBest,
     /// The originated path is meant for other peers.
     OtherPeersOnly,
     /// An internal route does not go to an internal peer without reflection (RFC 4271 section 9.2,
@@ -32,6 +34,12 @@ pub enum NotSent {
     NoExport,
     /// NO_EXPORT_SUBCONFED is attached and the peer is external (RFC 1997).
     NoExportSubconfed,
+    /// ONLY_TO_CUSTOMER is attached and the peer is a provider, a route server or a peer by our role
+    /// (RFC 9234 section 5).
+    OnlyToCustomer,
+    /// LLGR_STALE is attached and the peer does not know long-lived graceful restart (RFC 9494
+    /// section 4.3).
+    LongLivedStale,
     /// Export policy denies it.
     Policy,
     /// No next hop of a form that the session can carry.
@@ -50,11 +58,14 @@ impl NotSent {
             Self::NoBestPath => "no-best-path",
             Self::SplitHorizon => "split-horizon",
             Self::NotOriginated => "not-originated",
+            Self::NotAmongBest => "not-among-best",
             Self::OtherPeersOnly => "other-peers-only",
             Self::NotReflected => "not-reflected",
             Self::NoAdvertise => "no-advertise",
             Self::NoExport => "no-export",
             Self::NoExportSubconfed => "no-export-subconfed",
+            Self::OnlyToCustomer => "only-to-customer",
+            Self::LongLivedStale => "long-lived-stale",
             Self::Policy => "policy",
             Self::NoNextHop => "no-next-hop",
             Self::TooLarge => "too-large",

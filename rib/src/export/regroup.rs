@@ -9,17 +9,21 @@
 
 use bgp_wire::{V4Prefix, V6Prefix};
 
-use super::{Exports, GroupKey, MemberId, group::Group, outstanding::Outstanding, roster::Place};
+use super::{
+    Exports, GroupKey, MemberId, adj_out::EntryIx, family::FamilyExport, group::Group,
+    outstanding::Outstanding, roster::Place,
+};
 use crate::{GroupIx, PeerIx, Rib, RowId, TableFamily};
 
 impl Exports {
     /// Changes what a running session is sent to what `key` says. Only differences are sent. The
-    /// families are those of the session and stay, whatever `key` says.
+    /// families are those of the session and stay, whatever `key` says; so does whether prefixes have
+    /// path identifiers.
     pub fn rekey(&mut self, rib: &mut Rib, member: MemberId, key: GroupKey) {
         let Some(from) = self.group_of(member) else { return };
         self.moves.retain(|(moving, _)| *moving != member);
         let group = self.group(from);
-        let key = GroupKey { families: group.core.key.families, ..key.normalized() };
+        let key = key.normalized().bound_to(&group.core.key);
         if group.core.key == key {
             return;
         }
@@ -115,34 +119,40 @@ fn difference<P: TableFamily>(rib: &Rib, old: &Group, new: &Group, peer: PeerIx)
     };
     let (old, new) = (old.families.of::<P>(), new.families.of::<P>());
     let mut outstanding = Outstanding::new();
-    for (row, entry) in new.adj.iter_from(RowId(0)) {
-        let before = old.adj.entry(row);
-        let pending = lacking.is_some_and(|lacking| lacking.is_pending(row));
-        let held = match lacking {
-            Some(lacking) => lacking.holds(row, before, peer),
-            None => before.reaches(peer),
-        };
-        let settled =
-            held && !pending && entry.source != peer && new.same_as(entry.out, old, before.out);
+    let held = |at: EntryIx| match lacking {
+        Some(lacking) => lacking.holds(at, old.adj.entry(at), peer),
+        None => old.adj.entry(at).reaches(peer),
+    };
+    for (at, entry) in new.adj.iter() {
+        let (row, id) = new.place(at);
+        let before = old.find(row, id);
+        let held = before.is_some_and(held);
+        let settled = before.is_some_and(|before| {
+            held && !lacking.is_some_and(|lacking| lacking.is_pending(before))
+                && entry.source != peer
+                && new.same_as(entry.out, old, old.adj.entry(before).out)
+        });
         if !settled {
-            outstanding.add(row, held);
+            outstanding.add(at, held);
         }
     }
-    for (row, before) in old.adj.iter_from(RowId(0)) {
-        let held = match lacking {
-            Some(lacking) => lacking.holds(row, before, peer),
-            None => before.reaches(peer),
-        };
-        if held && new.adj.entry(row).is_none() {
-            outstanding.owe(table.prefix(row), None);
+    for (at, _) in old.adj.iter() {
+        let (row, id) = old.place(at);
+        if held(at) && advertised(new, row, id).is_none() {
+            outstanding.owe(old.nlri(rib, at), None);
         }
     }
-    for prefix in lacking.iter().flat_map(|lacking| lacking.owed_to(peer)) {
+    for (id, prefix) in lacking.iter().flat_map(|lacking| lacking.owed_to(peer)) {
         // The other group may have looked at the prefix's new row before this one did.
-        match table.row(prefix).filter(|row| !new.adj.entry(*row).is_none()) {
-            Some(row) => outstanding.hold(row),
-            None => outstanding.owe(prefix, None),
+        match table.row(prefix).and_then(|row| advertised(new, row, id)) {
+            Some(at) => outstanding.hold(at),
+            None => outstanding.owe((id, prefix), None),
         }
     }
     outstanding
+}
+
+/// The entry under which a group advertises a prefix with a path identifier.
+fn advertised<P: TableFamily>(family: &FamilyExport<P>, row: RowId, id: u32) -> Option<EntryIx> {
+    family.find(row, id).filter(|at| !family.adj.entry(*at).is_none())
 }

@@ -7,12 +7,14 @@
 //!
 //! | | external | internal |
 //! |---|---|---|
-//! | AS_PATH | local AS prepended | untouched |
+//! | AS_PATH | local AS prepended, private AS numbers removed if asked | untouched |
 //! | LOCAL_PREF | stripped | always there |
 //! | MED | kept if originated here or set by policy | kept |
-//! | next hop | own | kept; own if originated here, asked for, or link-local |
+//! | next hop | own; kept on a shared subnet or if asked | kept; own if originated here, asked for, or link-local |
 //! | ORIGINATOR_ID, CLUSTER_LIST | stripped | added when reflected |
 //! | NO_EXPORT and kin | honoured | sent |
+//! | ONLY_TO_CUSTOMER | stops or is added, by role | sent |
+//! | LLGR_STALE | stops without the capability | stops without the capability |
 //!
 //! Well-known communities on a route *originated here* speak to the receivers and do not hold the
 //! route back; RFC 1997 binds who receives them.
@@ -20,15 +22,16 @@
 //! **Invariants**: a pure function of its arguments. Policy comes before the local AS is prepended,
 //! so an AS that policy prepends stands behind it.
 //!
-//! **References**: RFC 4271 sections 5.1 and 9.1.3, RFC 1997, RFC 4456 sections 6 to 8, RFC 8950.
+//! **References**: RFC 4271 sections 5.1 and 9.1.3, RFC 1997, RFC 4456 sections 6 to 8, RFC 8950,
+//! RFC 9234 section 5, RFC 9494 section 4.3.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use bgp_wire::{AttrType, Family, NextHop, Summary, SummaryFlags, attrs};
+use bgp_wire::{AttrType, Family, NextHop, Summary, SummaryFlags, V4Prefix, V6Prefix, attr, attrs};
 
 use super::{
-    ExportScope, GroupKey, NotSent, SessionKind,
-    rewrite::{self, Reflection},
+    ExportScope, GroupKey, NextHopMode, NotSent, SessionKind,
+    rewrite::{self, External, Reflection},
 };
 use crate::{
     PeerKind,
@@ -115,7 +118,14 @@ pub(super) fn decide(
     };
     out.clear();
     if key.is_ebgp() {
-        rewrite::external(canonical, key.local_as, originated || med_set, out);
+        let to = External {
+            local_as: key.local_as,
+            second_as: key.second_as,
+            private_as: key.private_as,
+            keep_med: originated || med_set,
+            attach_otc: key.otc.attach,
+        };
+        rewrite::external(canonical, &to, out);
     } else {
         let reflection = matches!(route.source, PeerKind::Ibgp { .. })
             .then_some(Reflection { originator: route.source_id, cluster_id: key.cluster_id });
@@ -139,12 +149,18 @@ fn may_relay(key: &GroupKey, route: &Route<'_>) -> Result<(), NotSent> {
     if flags.contains(SummaryFlags::NO_ADVERTISE) {
         return Err(NotSent::NoAdvertise);
     }
+    if flags.contains(SummaryFlags::LLGR_STALE) && !key.long_lived {
+        return Err(NotSent::LongLivedStale);
+    }
     if key.is_ebgp() {
         if flags.contains(SummaryFlags::NO_EXPORT) {
             return Err(NotSent::NoExport);
         }
         if flags.contains(SummaryFlags::NO_EXPORT_SUBCONFED) {
             return Err(NotSent::NoExportSubconfed);
+        }
+        if key.otc.stop && attr::find(route.canonical, AttrType::ONLY_TO_CUSTOMER).is_some() {
+            return Err(NotSent::OnlyToCustomer);
         }
     }
     if key.session == SessionKind::Ibgp && client == Some(false) {
@@ -160,26 +176,60 @@ fn next_hop(
     route: &Route<'_>,
     chosen: Option<NextHopSet>,
 ) -> Option<NextHop> {
-    let keep = !key.is_ebgp() && !key.next_hop_self && route.source != PeerKind::Local;
-    let wanted = match chosen {
-        Some(NextHopSet::Address(IpAddr::V4(addr))) => Some(NextHop::V4(addr)),
-        Some(NextHopSet::Address(IpAddr::V6(addr))) => Some(NextHop::V6(addr)),
-        Some(NextHopSet::Own) => None,
-        // A link-local address means nothing on another link (RFC 2545 section 3).
-        None if keep => match route.next_hop {
-            NextHop::V4(_) => Some(route.next_hop),
-            NextHop::V6(global) | NextHop::V6WithLinkLocal { global, .. } => {
-                (!global.is_unicast_link_local()).then_some(NextHop::V6(global))
+    let next_hop = match chosen {
+        Some(NextHopSet::Address(IpAddr::V4(addr))) => NextHop::V4(addr),
+        Some(NextHopSet::Address(IpAddr::V6(addr))) => NextHop::V6(addr),
+        Some(NextHopSet::Own) => own_next_hop(key, family)?,
+        None => match kept(key, route) {
+            // Where our own would be sent anyway, it is no loss that this one cannot be.
+            Some(kept) if key.is_ebgp() && !carries(key, family, &kept) => {
+                own_next_hop(key, family)?
             }
+            Some(kept) => kept,
+            None => own_next_hop(key, family)?,
         },
-        None => None,
     };
-    let next_hop = wanted.or_else(|| own_next_hop(key, family))?;
+    carries(key, family, &next_hop).then_some(next_hop)
+}
+
+/// The route's own next hop, as far as it is sent on.
+fn kept(key: &GroupKey, route: &Route<'_>) -> Option<NextHop> {
+    if route.source == PeerKind::Local || key.next_hop == NextHopMode::Own {
+        return None;
+    }
+    let third_party = key.is_ebgp() && key.next_hop == NextHopMode::Standard;
+    match route.next_hop {
+        NextHop::V4(addr) if third_party => {
+            key.shared_v4.is_some_and(|subnet| covers_v4(subnet, addr)).then_some(route.next_hop)
+        }
+        NextHop::V4(_) => Some(route.next_hop),
+        // On the shared link its link-local address is good too (RFC 2545 section 3).
+        NextHop::V6(global) | NextHop::V6WithLinkLocal { global, .. } if third_party => {
+            key.shared_v6.is_some_and(|subnet| covers_v6(subnet, global)).then_some(route.next_hop)
+        }
+        // A link-local address means nothing on another link.
+        NextHop::V6(global) | NextHop::V6WithLinkLocal { global, .. } => {
+            (!global.is_unicast_link_local()).then_some(NextHop::V6(global))
+        }
+    }
+}
+
+fn covers_v4(subnet: V4Prefix, addr: Ipv4Addr) -> bool {
+    V4Prefix::new(addr, 32).is_some_and(|host| subnet.covers(&host))
+}
+
+fn covers_v6(subnet: V6Prefix, addr: Ipv6Addr) -> bool {
+    !addr.is_unicast_link_local()
+        && V6Prefix::new(addr, 128).is_some_and(|host| subnet.covers(&host))
+}
+
+/// The session can carry such a next hop in this family.
+fn carries(key: &GroupKey, family: Family, next_hop: &NextHop) -> bool {
     match (family, next_hop) {
-        (Family::IPV4_UNICAST, NextHop::V4(_)) => Some(next_hop),
-        (Family::IPV4_UNICAST, _) => key.ext_next_hop_v4.then_some(next_hop),
-        (_, NextHop::V4(_)) => None,
-        _ => Some(next_hop),
+        (Family::IPV4_UNICAST, NextHop::V4(_)) => true,
+        (Family::IPV4_UNICAST, _) => key.ext_next_hop_v4,
+        (_, NextHop::V4(_)) => false,
+        _ => true,
     }
 }
 

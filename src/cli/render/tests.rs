@@ -154,8 +154,13 @@ fn an_explanation_reads_from_the_winner_down() {
         ],
         kernel: Some(fib(&[("10.1.0.1", "node1"), ("10.1.0.3", "node2")], true, None)),
         advertised: vec![
-            ExportView { peer: "node2".into(), sent: true, reason: "sent".into() },
-            ExportView { peer: "node1".into(), sent: false, reason: "split-horizon".into() },
+            ExportView { peer: "node2".into(), path_id: None, sent: true, reason: "sent".into() },
+            ExportView {
+                peer: "node1".into(),
+                path_id: Some(65_539),
+                sent: false,
+                reason: "split-horizon".into(),
+            },
         ],
     };
     insta::assert_snapshot!(explain_text(&view));

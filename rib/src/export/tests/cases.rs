@@ -310,8 +310,8 @@ fn originated_only_sends_nothing_else() {
     world.announce(source, v4(1), &plain(&[65001]));
     world.announce(world.local, v4(2), &plain(&[]));
     world.pump();
-    assert_eq!(world.held(to).routes.keys().copied().collect::<Vec<_>>(), [v4(2).into()]);
-    let verdict = world.exports.explain(&world.rib, v4(1), to);
+    assert_eq!(world.held(to).routes.keys().copied().collect::<Vec<_>>(), [(v4(2).into(), 0)]);
+    let verdict = world.exports.explain(&world.rib, v4(1), to).remove(0);
     assert_eq!(verdict.withheld, Some(NotSent::NotOriginated));
 }
 
@@ -334,7 +334,7 @@ fn an_origination_reaches_the_peers_it_is_meant_for() {
     );
     world.pump();
     assert_eq!((world.held(a).routes.len(), world.held(b).routes.len()), (1, 0));
-    let verdict = world.exports.explain(&world.rib, v4(1), b);
+    let verdict = world.exports.explain(&world.rib, v4(1), b).remove(0);
     assert_eq!(verdict.withheld, Some(NotSent::OtherPeersOnly));
     world.announce_as(
         local,
@@ -345,7 +345,7 @@ fn an_origination_reaches_the_peers_it_is_meant_for() {
         }),
     );
     world.pump();
-    let med = |peer| world.held(peer).routes[&v4(1).into()].0[&4].clone();
+    let med = |peer| world.held(peer).routes[&(v4(1).into(), 0)].0[&4].clone();
     assert_eq!((med(a), med(b)), (vec![0, 0, 0, 1], vec![0, 0, 0, 2]));
     world.withdraw(local, 1, v4(1));
     world.pump();
@@ -370,7 +370,7 @@ fn what_no_longer_fits_into_a_message_is_withdrawn() {
     world.announce(source, v4(1), &communities(1100));
     world.pump();
     assert_eq!(world.held(to).routes.len(), 0);
-    let verdict = world.exports.explain(&world.rib, v4(1), to);
+    let verdict = world.exports.explain(&world.rib, v4(1), to).remove(0);
     assert_eq!(verdict.withheld, Some(NotSent::TooLarge));
 }
 
@@ -407,7 +407,8 @@ fn explain_names_the_policy_term() {
     let mut world = World::new();
     let source = world.peer(EBGP);
     let to = world.peer(EBGP);
-    let why = |world: &World, number: u8| world.exports.explain(&world.rib, v4(number), to);
+    let why =
+        |world: &World, number: u8| world.exports.explain(&world.rib, v4(number), to).remove(0);
     assert_eq!(why(&world, 1).withheld, Some(NotSent::NotEstablished));
     world.join(to, with_policy(SessionKind::Ebgp, marking()));
     assert_eq!(why(&world, 1).withheld, Some(NotSent::UnknownPrefix));

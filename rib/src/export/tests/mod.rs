@@ -4,6 +4,7 @@ mod cases;
 mod decode;
 mod naive;
 mod oracle;
+mod path_cases;
 mod rule_cases;
 
 use std::{
@@ -12,10 +13,10 @@ use std::{
     sync::Arc,
 };
 
-use bgp_wire::{Asn, AttrBuilder, Community, Family, NextHop, V4Prefix, V6Prefix};
+use bgp_wire::{Asn, AttrBuilder, Community, Family, FamilySet, NextHop, V4Prefix, V6Prefix};
 use bytes::Bytes;
 
-use self::decode::Held;
+use self::decode::{Held, Session};
 use super::*;
 use crate::{
     DecisionConfig, NextHopId, NextHopKey, PathFlags, PeerInfo, PeerKind, Resolution,
@@ -34,13 +35,13 @@ pub(super) struct Sink {
     /// Peers without room.
     pub(super) slow: Vec<PeerIx>,
     pub(super) frames: Vec<(PeerIx, Bytes)>,
-    pub(super) ebgp: BTreeMap<PeerIx, bool>,
+    pub(super) sessions: BTreeMap<PeerIx, Session>,
 }
 
 impl FrameSink for Sink {
     fn push(&mut self, peer: PeerIx, frame: &Bytes) {
-        let ebgp = self.ebgp[&peer];
-        self.held.entry(peer).or_default().receive(frame, ebgp);
+        let session = self.sessions[&peer];
+        self.held.entry(peer).or_default().receive(frame, session);
         self.frames.push((peer, frame.clone()));
     }
 
@@ -73,12 +74,16 @@ impl World {
             _ => LOCAL_AS,
         };
         let peer = self.rib.add_peer(info(self.peers, asn, kind)).unwrap();
-        self.sink.ebgp.insert(peer, kind == PeerKind::Ebgp);
+        let session = Session { ebgp: kind == PeerKind::Ebgp, add_path: FamilySet::EMPTY };
+        self.sink.sessions.insert(peer, session);
         self.sink.held.remove(&peer);
         peer
     }
 
     pub(super) fn join(&mut self, peer: PeerIx, key: GroupKey) -> MemberId {
+        let families = [Family::IPV4_UNICAST, Family::IPV6_UNICAST].into_iter();
+        let several = families.filter(|family| key.add_path(*family) != AddPathSend::Off);
+        self.sink.sessions.get_mut(&peer).unwrap().add_path = several.collect();
         self.exports.join(&mut self.rib, key, peer)
     }
 

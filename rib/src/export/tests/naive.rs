@@ -6,8 +6,8 @@ use bgp_wire::{Asn, Community, Family, NextHop, Prefix, attrs};
 
 use super::{CLUSTER, OWN_V4, OWN_V6, World};
 use crate::{
-    PeerIx, PeerKind, TableFamily,
-    export::{ExportScope, GroupKey, SessionKind},
+    ExplainedPath, Path, PeerIx, PeerKind, TableFamily, Verdict,
+    export::{AddPathSend, ExportScope, GroupKey, NextHopMode, SessionKind},
     policy::{Action, Chain, Disposition, Match, Set},
 };
 
@@ -18,28 +18,54 @@ pub(super) fn values(canonical: &[u8]) -> Values {
     attrs(canonical).map(|attr| (attr.kind.0, attr.value.to_vec())).collect()
 }
 
-/// What `peer` should hold for `prefix` as a member with `key`.
+/// The paths of `prefix` that a member with `key` may be sent at all, before the rules.
+fn candidates<P: TableFamily>(world: &World, key: &GroupKey, prefix: P) -> Vec<Path> {
+    let rib = &world.rib;
+    let is_local = |path: &Path| path.peer == world.local;
+    let meant = |path: &Path| {
+        !is_local(path) || path.path_id == 0 || key.originations.contains(&path.path_id)
+    };
+    let Some(explanation) = rib.explain(prefix) else { return Vec::new() };
+    let eligible = |path: &&ExplainedPath| !matches!(path.verdict, Verdict::Ineligible(_));
+    let ranked = explanation.candidates.iter().filter(eligible).map(|path| path.path);
+    match key.add_path(P::FAMILY) {
+        AddPathSend::All => ranked.filter(meant).collect(),
+        AddPathSend::Best(most) => ranked.filter(meant).take(most.get().into()).collect(),
+        AddPathSend::Off => {
+            let ranked: Vec<_> = ranked.collect();
+            let Some(best) = ranked.first().copied() else { return Vec::new() };
+            if meant(&best) {
+                return vec![best];
+            }
+            let others = ranked.iter().filter(|p| is_local(p) && meant(p));
+            others.min_by_key(|p| p.path_id).copied().into_iter().collect()
+        }
+    }
+}
+
+/// What `peer` should hold for `prefix` as a member with `key`, in no order.
 pub(super) fn expected<P: TableFamily>(
     world: &World,
     key: &GroupKey,
     peer: PeerIx,
     prefix: P,
+) -> Vec<(Values, NextHop)> {
+    let paths = candidates(world, key, prefix).into_iter();
+    paths.filter_map(|path| sent(world, key, peer, prefix, path)).collect()
+}
+
+fn sent<P: TableFamily>(
+    world: &World,
+    key: &GroupKey,
+    peer: PeerIx,
+    prefix: P,
+    path: Path,
 ) -> Option<(Values, NextHop)> {
     let rib = &world.rib;
-    let row = rib.row(prefix)?;
-    let mut path = *rib.best::<P>(row)?;
-    let mut source = rib.peers().info(path.peer);
-    if source.kind == PeerKind::Local {
-        let meant = |id: u32| id == 0 || key.originations.contains(&id);
-        if !meant(path.path_id) {
-            let others = rib.paths::<P>(row).filter(|p| p.peer == world.local && meant(p.path_id));
-            path = *others.min_by_key(|p| p.path_id)?;
-        }
-    }
     if path.peer == peer {
         return None;
     }
-    source = rib.peers().info(path.peer);
+    let source = rib.peers().info(path.peer);
     let originated = source.kind == PeerKind::Local;
     let ebgp = key.session == SessionKind::Ebgp;
     let mut out = values(rib.attrs.bytes(path.attr));
@@ -71,7 +97,7 @@ pub(super) fn expected<P: TableFamily>(
         prepend(&mut out, key.local_as, 1);
     } else {
         out.entry(5).or_insert_with(|| 100u32.to_be_bytes().to_vec());
-        if !originated && !key.next_hop_self {
+        if !originated && key.next_hop != NextHopMode::Own {
             next_hop = rib.next_hops.key(path.next_hop).next_hop;
         }
         if matches!(source.kind, PeerKind::Ibgp { .. }) {

@@ -10,18 +10,19 @@ use super::{
 };
 use crate::{
     PeerIx, PeerKind, TableFamily,
-    export::{ExportScope, GroupKey, MemberId, SessionKind},
+    export::{AddPathSend, ExportScope, GroupKey, MemberId, NextHopMode, SessionKind},
     policy::Chain,
 };
 
 const PEERS: usize = 6;
 const PREFIXES: u8 = 10;
+const VARIANTS: usize = 9;
 
 #[derive(Clone, Debug)]
 enum Op {
-    /// Peer (0 to `PEERS`, the last being the router itself), prefix, attribute set.
-    Announce(usize, u8, usize),
-    Withdraw(usize, u8),
+    /// Peer (0 to `PEERS`, the last being the router itself), path identifier, prefix, attribute set.
+    Announce(usize, u32, u8, usize),
+    Withdraw(usize, u32, u8),
     /// Originates for an origination set.
     Originate(u32, u8, usize),
     Unoriginate(u32, u8),
@@ -41,21 +42,27 @@ fn op() -> impl Strategy<Value = Op> {
     let peer = 0..PEERS;
     let prefix = 0..PREFIXES;
     prop_oneof![
-        8 => (0..=PEERS, prefix.clone(), 0..6usize).prop_map(|(p, n, a)| Op::Announce(p, n, a)),
-        4 => (0..=PEERS, prefix.clone()).prop_map(|(p, n)| Op::Withdraw(p, n)),
+        8 => (0..=PEERS, received(), prefix.clone(), 0..6usize)
+            .prop_map(|(p, id, n, a)| Op::Announce(p, id, n, a)),
+        4 => (0..=PEERS, received(), prefix.clone()).prop_map(|(p, id, n)| Op::Withdraw(p, id, n)),
         2 => (1..3u32, prefix.clone(), 0..6usize).prop_map(|(s, n, a)| Op::Originate(s, n, a)),
         1 => (1..3u32, prefix).prop_map(|(s, n)| Op::Unoriginate(s, n)),
         1 => peer.clone().prop_map(Op::Down),
-        4 => (peer.clone(), 0..5usize).prop_map(|(p, k)| Op::Join(p, k)),
+        4 => (peer.clone(), 0..VARIANTS).prop_map(|(p, k)| Op::Join(p, k)),
         1 => peer.clone().prop_map(Op::Leave),
         3 => (peer.clone(), any::<bool>()).prop_map(|(p, slow)| Op::Slow(p, slow)),
         2 => (peer.clone(), any::<bool>(), any::<bool>())
             .prop_map(|(p, v4, enhanced)| Op::Refresh(p, v4, enhanced)),
-        2 => (peer.clone(), 0..5usize).prop_map(|(p, k)| Op::Rekey(p, k)),
+        2 => (peer.clone(), 0..VARIANTS).prop_map(|(p, k)| Op::Rekey(p, k)),
         1 => (peer, 0..3usize).prop_map(|(p, k)| Op::SetPolicy(p, k)),
         6 => (1..12usize).prop_map(Op::Pump),
         1 => (1..12usize).prop_map(Op::Sweep),
     ]
+}
+
+/// Path identifiers of peers that send several paths: mostly none, some small, one that is not.
+fn received() -> impl Strategy<Value = u32> {
+    prop_oneof![4 => Just(0u32), 1 => Just(1), 1 => Just(2), 1 => Just(u32::MAX)]
 }
 
 fn kind(slot: usize) -> PeerKind {
@@ -84,13 +91,38 @@ fn variant(slot: usize, at: usize) -> GroupKey {
     let base = key(session);
     match at {
         0..3 => GroupKey { policy: policies(at).into(), ..base },
-        3 => GroupKey { originations: [2].into_iter().collect(), next_hop_self: true, ..base },
+        3 => {
+            GroupKey { originations: [2].into_iter().collect(), next_hop: NextHopMode::Own, ..base }
+        }
+        5 => several(base, AddPathSend::All, AddPathSend::All),
+        6 => several(
+            GroupKey {
+                policy: policies(1).into(),
+                originations: [1].into_iter().collect(),
+                next_hop: NextHopMode::Own,
+                ..base
+            },
+            AddPathSend::All,
+            AddPathSend::Best(TWO),
+        ),
+        7 => several(base, AddPathSend::Best(TWO), AddPathSend::Off),
+        8 => several(
+            GroupKey { policy: policies(2).into(), ..base },
+            AddPathSend::Best(TWO),
+            AddPathSend::All,
+        ),
         _ => GroupKey {
             originations: [1, 2].into_iter().collect(),
             scope: ExportScope::OriginatedOnly,
             ..base
         },
     }
+}
+
+const TWO: std::num::NonZeroU8 = std::num::NonZeroU8::new(2).unwrap();
+
+fn several(key: GroupKey, v4: AddPathSend, v6: AddPathSend) -> GroupKey {
+    GroupKey { add_path_v4: v4, add_path_v6: v6, ..key }
 }
 
 fn set(at: usize) -> Vec<u8> {
@@ -130,20 +162,28 @@ impl Run {
         self.peers.get(slot).copied().unwrap_or(self.world.local)
     }
 
+    /// Identifiers of paths originated here are origination sets; there are other operations for these.
+    fn received(&self, slot: usize, id: u32) -> u32 {
+        if slot < PEERS { id } else { 0 }
+    }
+
     fn each_family(&mut self, number: u8, with: impl Fn(&mut World, bool)) {
         with(&mut self.world, number.is_multiple_of(2));
     }
 
     fn apply(&mut self, op: &Op) {
         match *op {
-            Op::Announce(slot, n, at) => {
+            Op::Announce(slot, id, n, at) => {
+                let id = self.received(slot, id);
                 let from = self.source(slot);
                 self.each_family(n, |world, four| match four {
-                    true => world.announce(from, v4(n), &set(at)),
-                    false => world.announce(from, v6(n), &set(at)),
+                    true => world.announce_as(from, id, v4(n), &set(at)),
+                    false => world.announce_as(from, id, v6(n), &set(at)),
                 });
             }
-            Op::Withdraw(slot, n) => self.withdraw(self.source(slot), 0, n),
+            Op::Withdraw(slot, id, n) => {
+                self.withdraw(self.source(slot), self.received(slot, id), n);
+            }
             Op::Originate(id, n, at) => {
                 let from = self.world.local;
                 self.each_family(n, |world, four| match four {
@@ -185,8 +225,8 @@ impl Run {
                 }
             }
             Op::Rekey(slot, at) => {
-                if self.keys[slot].is_some() {
-                    let key = variant(slot, at);
+                if let Some(old) = &self.keys[slot] {
+                    let key = variant(slot, at).bound_to(old);
                     let member = MemberId(self.peers[slot]);
                     self.world.exports.rekey(&mut self.world.rib, member, key.clone());
                     self.keys[slot] = Some(key);
@@ -241,6 +281,11 @@ impl Run {
                 continue;
             };
             let held = self.world.held(*peer);
+            let mut by_prefix = Expected::new();
+            for ((prefix, id), route) in held.routes {
+                assert_eq!(id != 0, key.add_path(prefix.family()) != AddPathSend::Off);
+                by_prefix.entry(prefix).or_default().push(route);
+            }
             let mut expected = Expected::new();
             for n in 0..PREFIXES {
                 if n.is_multiple_of(2) {
@@ -249,19 +294,21 @@ impl Run {
                     self.expect(&mut expected, key, *peer, v6(n));
                 }
             }
-            assert_eq!(held.routes, expected, "what {peer:?} holds, with {key:?}");
+            by_prefix.values_mut().chain(expected.values_mut()).for_each(|routes| routes.sort());
+            assert_eq!(by_prefix, expected, "what {peer:?} holds, with {key:?}");
             assert_eq!(held.end_of_rib.len(), 2, "one End-of-RIB a family");
             assert!(held.stale.is_empty(), "each BoRR has its EoRR");
-            self.check_views(*peer, expected.len());
+            self.check_views(*peer, expected.values().map(Vec::len).sum());
         }
     }
 
     fn expect<P: TableFamily>(&self, into: &mut Expected, key: &GroupKey, peer: PeerIx, prefix: P) {
         let expected = naive::expected(&self.world, key, peer, prefix);
-        let verdict = self.world.exports.explain(&self.world.rib, prefix, peer);
-        assert_eq!(verdict.withheld.is_none(), expected.is_some(), "{prefix}: {verdict:?}");
-        assert!(!verdict.pending, "{prefix}: {verdict:?}");
-        if let Some(expected) = expected {
+        let verdicts = self.world.exports.explain(&self.world.rib, prefix, peer);
+        let sent = verdicts.iter().filter(|verdict| verdict.withheld.is_none()).count();
+        assert_eq!(sent, expected.len(), "{prefix}: {verdicts:?}");
+        assert!(verdicts.iter().all(|verdict| !verdict.pending), "{prefix}: {verdicts:?}");
+        if !expected.is_empty() {
             into.insert(prefix.into(), expected);
         }
     }
@@ -280,7 +327,7 @@ impl Run {
     }
 }
 
-type Expected = std::collections::BTreeMap<Prefix, (Values, bgp_wire::NextHop)>;
+type Expected = std::collections::BTreeMap<Prefix, Vec<(Values, bgp_wire::NextHop)>>;
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]

@@ -8,7 +8,7 @@ use super::{CLUSTER, OWN_V4, OWN_V6, attrs, key, plain, with_policy};
 use crate::{
     PeerKind,
     export::{
-        GroupKey, NotSent, SessionKind,
+        GroupKey, NextHopMode, NotSent, OtcRule, PrivateAs, SessionKind,
         rules::{self, Buffers, Route, Verdict},
     },
     policy::{Action, Chain, Compiled, Disposition, NextHopSet, Policy, Set, Term},
@@ -191,7 +191,7 @@ fn next_hops() {
     assert_eq!(hop(&ibgp, PeerKind::Ebgp, v6, both), Ok(NextHop::V6(global)));
     assert_eq!(hop(&ibgp, PeerKind::Ebgp, v6, NextHop::V6(link_local)), Ok(NextHop::V6(OWN_V6)));
     assert_eq!(hop(&ibgp, PeerKind::Local, v4, SOURCE_HOP), Ok(NextHop::V4(OWN_V4)));
-    let own = GroupKey { next_hop_self: true, ..ibgp.clone() };
+    let own = GroupKey { next_hop: NextHopMode::Own, ..ibgp.clone() };
     assert_eq!(hop(&own, PeerKind::Ebgp, v4, SOURCE_HOP), Ok(NextHop::V4(OWN_V4)));
 
     // IPv4 over IPv6 only where the session can carry it (RFC 8950).
@@ -221,4 +221,135 @@ fn next_hops() {
     assert_eq!(hop(&chosen, PeerKind::Ebgp, v6, both), Err(NotSent::NoNextHop));
     let own = setting(SessionKind::Ibgp, vec![address, Set::NextHop(NextHopSet::Own)]);
     assert_eq!(hop(&own, PeerKind::Ebgp, v4, SOURCE_HOP), Ok(NextHop::V4(OWN_V4)));
+}
+
+const ASN: bgp_wire::Asn = bgp_wire::Asn(65000);
+
+#[test]
+fn private_as_numbers_go_wherever_they_stand_but_ours_and_the_peers() {
+    let mut canonical = Vec::new();
+    let path = [2, 4, 0, 0, 0xfc, 0x01, 0, 0, 0x0d, 0x1c, 0, 0, 0xfd, 0xe8, 0, 0, 0xfc, 0x02];
+    let set = [1, 2, 0xfa, 0x56, 0xea, 0x00, 0, 0, 0, 7];
+    let lone = [1, 1, 0, 0, 0xff, 0xfe];
+    let value = [&path[..], &set, &lone].concat();
+    AttrBuilder::new().set_origin(0).set(AttrType::AS_PATH, 0x40, &value).finish(&mut canonical);
+    assert_eq!(AsPath::of(&canonical).to_string(), "64513 3356 65000 64514 {4200000000 7} {65534}");
+    let sent = |rule| {
+        let key = GroupKey { private_as: Some(rule), ..ebgp() };
+        AsPath::of(&export(&key, PeerKind::Ebgp, &canonical).unwrap().0).to_string()
+    };
+    assert_eq!(sent(PrivateAs { replace: None, keep: None }), "65000 3356 65000 {7}");
+    let keep = Some(bgp_wire::Asn(64514));
+    assert_eq!(sent(PrivateAs { replace: None, keep }), "65000 3356 65000 64514 {7}");
+    let replaced = "65000 65000 3356 65000 64514 {65000 7} {65000}";
+    assert_eq!(sent(PrivateAs { replace: Some(ASN), keep }), replaced);
+    // Inside the AS nothing is touched.
+    let inside = GroupKey {
+        private_as: Some(PrivateAs { replace: None, keep: None }),
+        ..key(SessionKind::Ibgp)
+    };
+    let (out, _) = export(&inside, PeerKind::Ebgp, &canonical).unwrap();
+    assert_eq!(AsPath::of(&out).to_string(), AsPath::of(&canonical).to_string());
+}
+
+#[test]
+fn a_local_as_stands_before_our_own() {
+    let key = GroupKey { second_as: Some(bgp_wire::Asn(64999)), ..ebgp() };
+    let path = |canonical: &[u8]| {
+        AsPath::of(&export(&key, PeerKind::Ebgp, canonical).unwrap().0).to_string()
+    };
+    assert_eq!(path(&plain(&[65001])), "65000 64999 65001");
+    assert_eq!(path(&plain(&[])), "65000 64999");
+}
+
+#[test]
+fn rfc9234_5_only_to_customer_is_added_downwards_and_stops_upwards() {
+    let plain = plain(&[65001]);
+    let marked = attrs(&[65001], |b| {
+        b.set_only_to_customer(Some(bgp_wire::Asn(65001)));
+    });
+    let rule = |attach, stop| GroupKey { otc: OtcRule { attach, stop }, ..ebgp() };
+    let otc = |key: &GroupKey, source, canonical: &[u8]| {
+        let (out, _) = export(key, source, canonical)?;
+        Ok(value(&out, AttrType::ONLY_TO_CUSTOMER))
+    };
+    let own = Some(ASN.0.to_be_bytes().to_vec());
+    let theirs = Some(65001u32.to_be_bytes().to_vec());
+    // To a customer or route server client.
+    let customer = rule(true, false);
+    assert_eq!(otc(&customer, PeerKind::Ebgp, &plain), Ok(own.clone()));
+    assert_eq!(otc(&customer, PeerKind::Local, &attrs(&[], |_| {})), Ok(own.clone()));
+    assert_eq!(otc(&customer, PeerKind::Ebgp, &marked), Ok(theirs.clone()));
+    // To a peer.
+    let peer = rule(true, true);
+    assert_eq!(otc(&peer, PeerKind::Ebgp, &plain), Ok(own));
+    assert_eq!(otc(&peer, IBGP, &marked), Err(NotSent::OnlyToCustomer));
+    // To a provider or route server.
+    let provider = rule(false, true);
+    assert_eq!(otc(&provider, PeerKind::Ebgp, &plain), Ok(None));
+    assert_eq!(otc(&provider, PeerKind::Ebgp, &marked), Err(NotSent::OnlyToCustomer));
+    // Without a role, and inside the AS, it is only carried.
+    assert_eq!(otc(&ebgp(), PeerKind::Ebgp, &marked), Ok(theirs.clone()));
+    assert_eq!(otc(&key(SessionKind::Ibgp), PeerKind::Ebgp, &marked), Ok(theirs));
+}
+
+#[test]
+fn rfc9494_4_3_long_lived_stale_routes_go_only_to_those_who_know() {
+    let stale = attrs(&[65001], |b| {
+        b.set_communities(&[Community::LLGR_STALE]);
+    });
+    for session in [SessionKind::Ebgp, SessionKind::Ibgp, SessionKind::IbgpClient] {
+        let not = export(&key(session), PeerKind::Ebgp, &stale);
+        assert_eq!(not.unwrap_err(), NotSent::LongLivedStale);
+        let knowing = GroupKey { long_lived: true, ..key(session) };
+        assert!(export(&knowing, PeerKind::Ebgp, &stale).is_ok());
+    }
+}
+
+#[test]
+fn rfc4271_5_1_3_a_next_hop_on_the_shared_subnet_is_kept() {
+    let shared = GroupKey { shared_v4: Some("192.0.2.0/24".parse().unwrap()), ..ebgp() };
+    let hop = |key: &GroupKey, next_hop: &str| {
+        let next_hop = NextHop::V4(next_hop.parse().unwrap());
+        let sent = export_family(key, IBGP, &plain(&[65001]), Family::IPV4_UNICAST, next_hop);
+        sent.unwrap().1.to_string()
+    };
+    assert_eq!(hop(&shared, "192.0.2.7"), "192.0.2.7");
+    assert_eq!(hop(&shared, "192.0.3.7"), OWN_V4.to_string());
+    assert_eq!(hop(&ebgp(), "192.0.2.7"), OWN_V4.to_string());
+    let own = GroupKey { next_hop: NextHopMode::Own, ..shared.clone() };
+    assert_eq!(hop(&own, "192.0.2.7"), OWN_V4.to_string());
+    let originated = export(&shared, PeerKind::Local, &plain(&[])).unwrap().1;
+    assert_eq!(originated, NextHop::V4(OWN_V4));
+    // IPv6, with the link-local address of the same link (RFC 2545 section 3).
+    let shared = GroupKey { shared_v6: Some("2001:db8::/64".parse().unwrap()), ..ebgp() };
+    let (global, link_local) = ("2001:db8::7".parse().unwrap(), "fe80::7".parse().unwrap());
+    let both = NextHop::V6WithLinkLocal { global, link_local };
+    let v6 = |key: &GroupKey, next_hop| {
+        let family = Family::IPV6_UNICAST;
+        export_family(key, PeerKind::Ebgp, &plain(&[65001]), family, next_hop).unwrap().1
+    };
+    assert_eq!(v6(&shared, both), both);
+    assert_eq!(v6(&shared, NextHop::V6(link_local)), NextHop::V6(OWN_V6));
+    assert_eq!(v6(&ebgp(), both), NextHop::V6(OWN_V6));
+}
+
+#[test]
+fn an_unchanged_next_hop_is_kept_where_the_session_can_carry_it() {
+    let unchanged = GroupKey { next_hop: NextHopMode::Unchanged, ..ebgp() };
+    assert_eq!(export(&unchanged, PeerKind::Ebgp, &plain(&[65001])).unwrap().1, SOURCE_HOP);
+    assert_eq!(export(&unchanged, PeerKind::Local, &plain(&[])).unwrap().1, NextHop::V4(OWN_V4));
+    let (global, link_local) = ("2001:db8:1::7".parse().unwrap(), "fe80::7".parse().unwrap());
+    let send = |key: &GroupKey, family, next_hop| {
+        export_family(key, PeerKind::Ebgp, &plain(&[65001]), family, next_hop).unwrap().1
+    };
+    let both = NextHop::V6WithLinkLocal { global, link_local };
+    let v6 = Family::IPV6_UNICAST;
+    assert_eq!(send(&unchanged, v6, both), NextHop::V6(global));
+    assert_eq!(send(&unchanged, v6, NextHop::V6(link_local)), NextHop::V6(OWN_V6));
+    // RFC 8950: an IPv6 next hop of an IPv4 route, with and without the capability.
+    let v4 = Family::IPV4_UNICAST;
+    assert_eq!(send(&unchanged, v4, NextHop::V6(global)), NextHop::V4(OWN_V4));
+    let extended = GroupKey { ext_next_hop_v4: true, ..unchanged };
+    assert_eq!(send(&extended, v4, NextHop::V6(global)), NextHop::V6(global));
 }
