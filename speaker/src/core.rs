@@ -31,6 +31,7 @@ use rib::{
 use crate::config::{NeighborConfig, Origination, RouterConfig};
 use crate::kernel::{Kernel, Reached};
 use crate::local::Ends;
+use crate::tally::Tally;
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -60,6 +61,10 @@ pub(crate) struct Core {
 pub(crate) struct Neighbor {
     pub(crate) config: Arc<NeighborConfig>,
     pub(crate) life: Option<PeerIx>,
+    /// Counts of the sessions before the present one.
+    pub(crate) past: Tally,
+    /// Why there is no session although there should be one.
+    pub(crate) problem: Option<String>,
 }
 
 /// Sessions that are up.
@@ -84,10 +89,8 @@ pub(crate) struct Life {
     pub(crate) heard: Instant,
     /// Prefixes refused because `maximum_prefix` was reached.
     pub(crate) over_limit: u64,
-    /// UPDATEs whose attributes were malformed (RFC 7606 treat-as-withdraw).
-    pub(crate) treated_as_withdraw: u64,
-    /// Malformed attributes that were dropped (RFC 7606 attribute discard).
-    pub(crate) attributes_discarded: u64,
+    /// What the neighbour has told us in this session.
+    pub(crate) tally: Tally,
 }
 
 /// The attributes of the message before, the first level of interning: full tables come in runs.
@@ -249,8 +252,7 @@ impl Core {
             end_of_rib: FamilySet::EMPTY,
             heard: now,
             over_limit: 0,
-            treated_as_withdraw: 0,
-            attributes_discarded: 0,
+            tally: Tally::default(),
         };
         let key = self.group_key(&life);
         self.lives.insert(ix, life);
@@ -275,10 +277,11 @@ impl Core {
             self.exports.leave(&mut self.rib, member);
         }
         self.rib.peer_down(ix);
-        if let Some(neighbor) = self.neighbors.get_mut(&life.name)
-            && neighbor.life == Some(ix)
-        {
-            neighbor.life = None;
+        if let Some(neighbor) = self.neighbors.get_mut(&life.name) {
+            neighbor.past.add(&life.tally);
+            if neighbor.life == Some(ix) {
+                neighbor.life = None;
+            }
         }
     }
 

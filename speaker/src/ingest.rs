@@ -80,12 +80,17 @@ impl Core {
             outcome.end_of_rib.push(family);
             return Ok(());
         }
+        let mut withdrawn = (0, 0);
         for (path_id, prefix) in view.withdrawn_v4() {
             self.rib.withdraw(ix, path_id, prefix);
+            withdrawn.0 += 1;
         }
         for (path_id, prefix) in view.unreach_v6() {
             self.rib.withdraw(ix, path_id, prefix);
+            withdrawn.1 += 1;
         }
+        life.tally.withdrawn(Family::IPV4_UNICAST, withdrawn.0);
+        life.tally.withdrawn(Family::IPV6_UNICAST, withdrawn.1);
         if !view.has_reach() {
             return Ok(());
         }
@@ -127,7 +132,7 @@ impl Core {
         }
         let (canonical, own_as) = match view.attrs(&mut life.scratch) {
             AttrOutcome::Ok { canonical, discarded, own_as } => {
-                life.attributes_discarded += u64::from(discarded);
+                life.tally.attributes_discarded += u64::from(discarded);
                 (canonical, own_as)
             }
             AttrOutcome::TreatAsWithdraw(error) => {
@@ -179,12 +184,18 @@ impl Core {
     ) {
         let limit = life.config.maximum_prefix.map_or(u32::MAX, |m| m.limit);
         if life.import.is_permit_all() && limit == u32::MAX {
+            let mut count = 0;
+            let nlri = nlri.inspect(|_| count += 1);
             self.rib.announce_all(ix, attr, next_hop, flags, nlri);
+            life.tally.announced(P::FAMILY, count, flags);
             return;
         }
+        let (mut count, mut denied, mut over) = (0, 0, 0);
         for (path_id, prefix) in nlri {
+            count += 1;
             if self.rib.counts::<P>(ix).received >= limit && !self.has_path(ix, path_id, prefix) {
                 life.over_limit += 1;
+                over += 1;
                 let action = life.config.maximum_prefix.map(|m| m.action);
                 if !matches!(action, Some(OverLimit::Refuse)) {
                     outcome.over_limit = Some((P::FAMILY, limit));
@@ -199,8 +210,14 @@ impl Core {
                 ImportVerdict::Deny => {
                     let flags = flags.with(PathFlags::FILTERED);
                     self.rib.announce(ix, path_id, prefix, attr, next_hop, flags);
+                    denied += 1;
                 }
             }
+        }
+        life.tally.announced(P::FAMILY, count, flags);
+        if let Some(counts) = life.tally.family(P::FAMILY) {
+            counts.denied_by_policy += denied;
+            counts.over_limit += over;
         }
     }
 
@@ -210,7 +227,7 @@ impl Core {
     }
 
     fn treat_as_withdraw(&mut self, ix: PeerIx, life: &mut Life, view: &UpdateView<'_>) {
-        life.treated_as_withdraw += 1;
+        life.tally.treated_as_withdraw += 1;
         for (path_id, prefix) in view.reach_v4() {
             self.rib.withdraw(ix, path_id, prefix);
         }

@@ -34,6 +34,8 @@
 
 pub mod config;
 mod core;
+pub mod diagnose;
+mod doctor;
 mod egress;
 mod engine;
 mod fib;
@@ -48,6 +50,7 @@ mod render;
 mod router;
 mod session;
 mod show;
+mod tally;
 pub mod view;
 
 pub use bgp_fsm::RemoteAs;

@@ -18,6 +18,7 @@ use tracing::warn;
 use crate::config::{NeighborConfig, RouterConfig};
 use crate::core::{Core, Neighbor};
 use crate::kernel::Kernel;
+use crate::tally::Tally;
 
 /// A neighbour that sends no End-of-RIB has told everything when it was quiet for this long.
 const QUIET: Duration = Duration::from_secs(10);
@@ -45,11 +46,12 @@ impl Core {
     /// Adds a neighbour or takes over its new settings.
     pub(crate) fn set_neighbor(&mut self, name: &Arc<str>, config: Arc<NeighborConfig>) {
         let Some(neighbor) = self.neighbors.get_mut(name) else {
-            let neighbor = Neighbor { config, life: None };
+            let neighbor = Neighbor { config, life: None, past: Tally::default(), problem: None };
             self.neighbors.insert(Arc::clone(name), neighbor);
             return;
         };
         neighbor.config = Arc::clone(&config);
+        neighbor.problem = None;
         let Some(ix) = neighbor.life else { return };
         let Some(life) = self.lives.get_mut(ix) else { return };
         let before = std::mem::replace(&mut life.config, config);
@@ -61,6 +63,13 @@ impl Core {
             self.reimport(ix);
         }
         self.regroup(ix);
+    }
+
+    /// Notes why there is no session with a neighbour.
+    pub(crate) fn set_problem(&mut self, name: &str, problem: &str) {
+        if let Some(neighbor) = self.neighbors.get_mut(name) {
+            neighbor.problem = Some(problem.to_owned());
+        }
     }
 
     /// Applies the import settings anew, by asking the neighbour for its routes again.
@@ -87,6 +96,9 @@ impl Core {
             RouteRefresh::new(family, RouteRefresh::REQUEST).encode(&mut frame);
             // Closed: the session is ending, and the next one starts with the new policy.
             let _closed = life.outbox.push(Bytes::from(frame));
+            if let Some(counts) = life.tally.family(family) {
+                counts.refreshes_asked += 1;
+            }
         }
     }
 
@@ -101,7 +113,11 @@ impl Core {
 
     /// The neighbour asks for our routes again (RFC 2918).
     pub(crate) fn refresh(&mut self, ix: PeerIx, family: Family) {
-        if let Some(member) = self.lives.get(ix).and_then(|life| life.member) {
+        let Some(life) = self.lives.get_mut(ix) else { return };
+        if let Some(counts) = life.tally.family(family) {
+            counts.refresh_requests += 1;
+        }
+        if let Some(member) = life.member {
             self.exports.refresh(member, family);
         }
     }

@@ -265,13 +265,16 @@ impl Router {
                 if let Some(peer) = before {
                     self.drop_peer(&name, peer, StopReason::ConfigurationChange, listeners).await;
                 }
+                self.shared.core().set_problem(&name, &why);
                 report.problems.push(problem(why));
                 running.peers.insert(name, RunningPeer { config: wanted, session: None });
                 return;
             }
         };
         if let Err(error) = set_keys(listeners, &running.listen, &before, &wanted) {
-            report.problems.push(problem(format!("cannot set the TCP MD5 key: {error}")));
+            let why = format!("cannot set the TCP MD5 key: {error}");
+            self.shared.core().set_problem(&name, &why);
+            report.problems.push(problem(why));
             // Fail closed: no session without its key.
             if let Some(peer) = before {
                 self.drop_peer(&name, peer, StopReason::ConfigurationChange, listeners).await;

@@ -58,6 +58,7 @@ fn peers_show_counts_when_up_and_the_reason_when_not() {
             best: 5,
             advertised: 12,
             end_of_rib_received: true,
+            ..PeerFamilyView::default()
         },
         PeerFamilyView { family: "ipv6/unicast".into(), ..PeerFamilyView::default() },
     ];
