@@ -36,7 +36,6 @@ mod handle;
 mod link;
 mod observe;
 mod outbox;
-mod reconfigure;
 mod record;
 mod runner;
 mod snapshot;
