@@ -11,7 +11,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use ipnet::IpNet;
 use providers::native::Observer;
 use speaker::SpeakerHandle;
-use speaker::view::{Cursor, RouteQuery, RouteTable};
+use speaker::diagnose::refused_object;
+use speaker::view::{Cursor, PeerView, RouteQuery, RouteTable};
 
 use crate::control::{AnswerError, Items, ObjectView, Refusal, RefusalCode, Request, Source};
 use crate::http::Status;
@@ -60,9 +61,13 @@ impl Daemon {
     /// The neighbour's full name for what somebody typed.
     fn peer(&self, router: Option<&str>, asked: &str) -> Result<String, Refusal> {
         let peers = self.speaker.peers(router);
-        if let Ok(address) = asked.parse::<IpAddr>()
-            && let Some(peer) = peers.iter().find(|p| p.address == Some(address))
-        {
+        let bare = asked.split_once('%').map_or(asked, |(address, _)| address);
+        let address = bare.parse::<IpAddr>().ok();
+        let is_it = |p: &&PeerView| match address {
+            Some(address) => p.address == Some(address),
+            None => p.interface.as_deref() == Some(asked),
+        };
+        if let Some(peer) = peers.iter().find(is_it) {
             return Ok(peer.name.clone());
         }
         resolve("neighbour", asked, peers.into_iter().map(|p| p.name).collect())
@@ -102,18 +107,24 @@ impl Daemon {
         Ok(())
     }
 
-    async fn clear(
+    async fn doctor(
         &self,
         router: Option<String>,
-        peer: &str,
-        how: &speaker::Clear,
+        peer: Option<String>,
         items: &mut Items,
     ) -> Result<(), AnswerError> {
         let router = self.router(router).await?;
-        let peer = self.peer(router.as_deref(), peer)?;
-        let cleared = self.speaker.clear(router.as_deref(), &peer, how).await;
-        for view in cleared.map_err(|why| Refusal::new(RefusalCode::Failed, why))? {
-            items.push(&view).await?;
+        let peer = peer.map(|asked| self.peer(router.as_deref(), &asked)).transpose()?;
+        for diagnosis in self.speaker.doctor(router.as_deref(), peer.as_deref()).await {
+            items.push(&diagnosis).await?;
+        }
+        if peer.is_none() {
+            let objects = self.objects();
+            for o in objects.iter().flat_map(|o| o.iter()).filter(|o| !o.accepted) {
+                let what = format!("{} {}", o.kind, o.name);
+                let refused = refused_object(&what, &o.reason, &o.message, o.source.as_deref());
+                items.push(&refused).await?;
+            }
         }
         Ok(())
     }
@@ -141,6 +152,15 @@ impl Source for Daemon {
                 }
                 Ok(())
             }
+            Request::Peer { router, peer } => {
+                let router = self.router(router).await?;
+                let name = self.peer(router.as_deref(), &peer)?;
+                for view in self.speaker.peer(router.as_deref(), &name).await {
+                    items.push(&view).await?;
+                }
+                Ok(())
+            }
+            Request::Doctor { router, peer } => self.doctor(router, peer, items).await,
             Request::Routes { query } => self.routes(query, items).await,
             Request::Fib => self.fib(items).await,
             Request::Objects => {
@@ -152,7 +172,6 @@ impl Source for Daemon {
                 Ok(())
             }
             Request::Explain { router, prefix } => self.explain(router, &prefix, items).await,
-            Request::Clear { router, peer, how } => self.clear(router, &peer, &how, items).await,
         }
     }
 }

@@ -8,7 +8,7 @@
 //!   control/  the control socket: one JSON request line, NDJSON answer lines
 //!   run       manifests -> compile -> provider.apply; signals; control and HTTP servers
 //!   http, metrics   /metrics /healthz /readyz /version
-//!   show, explain, crds   clients of a running daemon, or none
+//!   show, explain, doctor, crds   clients of a running daemon, or none
 //!   decode/   captures, tables and streams to text or JSON, without a daemon
 //!   lab/      four routers in network namespaces, driven and watched
 //! ```
@@ -16,12 +16,12 @@
 
 use std::process::ExitCode;
 
-pub mod clear;
 pub mod cli;
 pub mod control;
 pub mod crds;
 mod daemon;
 pub mod decode;
+pub mod doctor;
 pub mod explain;
 mod http;
 pub mod lab;
@@ -48,7 +48,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Show(args) => show::run(args),
         Command::Explain(args) => explain::run(args),
-        Command::Clear(args) => clear::run(args),
+        Command::Doctor(args) => doctor::run(args),
         Command::Decode(args) => decode::run(args),
         Command::Crds => crds::run(),
         Command::Lab(args) => lab::run(args),

@@ -1,6 +1,6 @@
 //! `cosmos show`: asks a running daemon and prints the answer.
 
-use std::io;
+use std::io::{self, Write};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -9,7 +9,7 @@ use speaker::view::{FibView, PeerView, RouteQuery, RouteTable, RouteView, Router
 use crate::cli::{
     Columns, ControlArgs, FIB_COLUMNS, Failure, JsonArray, OBJECT_COLUMNS, Output, OutputFormat,
     PEER_COLUMNS, ROUTE_COLUMNS, ShowArgs, ShowWhat, Table, default_control_path, fib_rows,
-    object_row, peer_rows, route_row,
+    object_row, peer_rows, peer_text, route_row,
 };
 use crate::control::{Client, ObjectView, Request};
 
@@ -26,6 +26,7 @@ pub fn run(args: ShowArgs) -> Result<(), Failure> {
             let request = Request::Peers { router: control.router.clone() };
             show.items::<PeerView>(&request, PEER_COLUMNS, &show.hidden()?, peer_rows)
         }
+        ShowWhat::Peer { peer } => show.peer(peer),
         ShowWhat::Routes { prefix, family } => {
             show.routes(RouteTable::LocRib, family, prefix.map(|p| p.to_string()))
         }
@@ -77,6 +78,27 @@ impl Show<'_> {
             &self.hidden()?,
             |route| vec![route_row(route)],
         )
+    }
+
+    fn peer(&self, peer: String) -> Result<(), Failure> {
+        let router = self.control.router.clone();
+        let views: Vec<PeerView> = self.client.all(&Request::Peer { router, peer })?;
+        let mut out = Output::new(io::stdout());
+        match self.control.output {
+            OutputFormat::Json => {
+                let mut array = JsonArray::new(out);
+                views.iter().try_for_each(|view| array.push(view))?;
+                array.finish()?;
+            }
+            OutputFormat::Table => {
+                for (ix, view) in views.iter().enumerate() {
+                    let gap = if ix == 0 { "" } else { "\n" };
+                    write!(out, "{gap}{}", peer_text(view))?;
+                }
+                out.flush()?;
+            }
+        }
+        Ok(())
     }
 
     fn items<T: DeserializeOwned + Serialize>(

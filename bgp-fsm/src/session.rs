@@ -36,6 +36,7 @@ mod handle;
 mod link;
 mod observe;
 mod outbox;
+mod reconfigure;
 mod record;
 mod runner;
 mod snapshot;

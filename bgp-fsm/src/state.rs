@@ -27,6 +27,7 @@ use bytes::Bytes;
 pub use self::active::Active;
 pub use self::connect::Connect;
 pub use self::established::Established;
+pub(crate) use self::established::send_hold;
 pub use self::idle::Idle;
 pub use self::open_confirm::OpenConfirm;
 pub use self::open_sent::OpenSent;
@@ -232,7 +233,11 @@ impl Context<'_> {
         let local = local_open(self.cfg);
         self.send(notify::encode_open(&local));
         self.timers.clear_all();
-        self.timers.arm(Timer::Hold, self.now + OPEN_HOLD);
+        let patience = match self.id {
+            ConnId::Outgoing => OPEN_HOLD,
+            ConnId::Incoming => INCOMING_OPEN_HOLD,
+        };
+        self.timers.arm(Timer::Hold, self.now + patience);
         State::OpenSent(OpenSent { local })
     }
 
@@ -294,3 +299,7 @@ fn transport(error: Option<&str>) -> DownReason {
 
 /// The "large value" of RFC 4271 section 8.2.2 for the hold timer while the OPEN is awaited.
 const OPEN_HOLD: Duration = Duration::from_secs(240);
+
+/// The same for a connection that the peer opened. Who opens one has something to say; until it is said we do not dial
+/// ourselves, so a silent one must not last.
+const INCOMING_OPEN_HOLD: Duration = Duration::from_secs(60);

@@ -28,12 +28,10 @@ use rib::{
     Resolution, Rib,
 };
 
-use crate::alarm::Alarms;
 use crate::config::{NeighborConfig, Origination, RouterConfig};
 use crate::kernel::{Kernel, Reached};
-use crate::limits::{Held, Limit, LimitNote};
 use crate::local::Ends;
-use crate::soft::{Originals, Reimport};
+use crate::tally::Tally;
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -56,11 +54,6 @@ pub(crate) struct Core {
     pub(crate) kernel: Option<Arc<Kernel>>,
     /// How each next hop is reached, by [`NextHopId`].
     reached: Vec<Option<Reached>>,
-    pub(crate) alarms: Alarms,
-    /// Changes nobody has been told of yet.
-    pub(crate) notes: Vec<LimitNote>,
-    /// Neighbours whose import settings are being applied anew.
-    pub(crate) reimports: Vec<Reimport>,
 }
 
 /// One configured neighbour.
@@ -68,8 +61,10 @@ pub(crate) struct Core {
 pub(crate) struct Neighbor {
     pub(crate) config: Arc<NeighborConfig>,
     pub(crate) life: Option<PeerIx>,
-    /// Down because it announced too much.
-    pub(crate) held: Option<Held>,
+    /// Counts of the sessions before the present one.
+    pub(crate) past: Tally,
+    /// Why there is no session although there should be one.
+    pub(crate) problem: Option<String>,
 }
 
 /// Sessions that are up.
@@ -92,16 +87,10 @@ pub(crate) struct Life {
     pub(crate) end_of_rib: FamilySet,
     /// When the last UPDATE came, for "has it told us everything".
     pub(crate) heard: Instant,
-    /// Announcements refused because `maximum_prefix` was reached.
+    /// Prefixes refused because `maximum_prefix` was reached.
     pub(crate) over_limit: u64,
-    /// Where each family stands with `maximum_prefix`.
-    pub(crate) limits: [Limit; 2],
-    /// What was sent, where policy changed it; only without route refresh.
-    pub(crate) originals: Option<Originals>,
-    /// UPDATEs whose attributes were malformed (RFC 7606 treat-as-withdraw).
-    pub(crate) treated_as_withdraw: u64,
-    /// Malformed attributes that were dropped (RFC 7606 attribute discard).
-    pub(crate) attributes_discarded: u64,
+    /// What the neighbour has told us in this session.
+    pub(crate) tally: Tally,
 }
 
 /// The attributes of the message before, the first level of interning: full tables come in runs.
@@ -197,9 +186,6 @@ impl Core {
             origination_sets: Vec::new(),
             kernel,
             reached: Vec::new(),
-            alarms: Alarms::default(),
-            notes: Vec::new(),
-            reimports: Vec::new(),
         }
     }
 
@@ -266,10 +252,7 @@ impl Core {
             end_of_rib: FamilySet::EMPTY,
             heard: now,
             over_limit: 0,
-            limits: Default::default(),
-            originals: (!negotiated.route_refresh).then(Originals::default),
-            treated_as_withdraw: 0,
-            attributes_discarded: 0,
+            tally: Tally::default(),
         };
         let key = self.group_key(&life);
         self.lives.insert(ix, life);
@@ -279,7 +262,6 @@ impl Core {
         }
         if let Some(neighbor) = self.neighbors.get_mut(name) {
             neighbor.life = Some(ix);
-            neighbor.held = None;
         }
         Some(ix)
     }
@@ -288,11 +270,6 @@ impl Core {
     pub(crate) fn session_down(&mut self, ix: PeerIx) {
         let Some(mut life) = self.lives.take(ix) else { return };
         life.import.clear(&mut self.rib.attrs);
-        if let Some(originals) = &mut life.originals {
-            originals.clear(&mut self.rib.attrs);
-        }
-        self.alarms.forget(ix);
-        self.reimports.retain(|walk| walk.peer != ix);
         if let Some(last) = life.last {
             self.rib.attrs.release(last.attr);
         }
@@ -300,10 +277,11 @@ impl Core {
             self.exports.leave(&mut self.rib, member);
         }
         self.rib.peer_down(ix);
-        if let Some(neighbor) = self.neighbors.get_mut(&life.name)
-            && neighbor.life == Some(ix)
-        {
-            neighbor.life = None;
+        if let Some(neighbor) = self.neighbors.get_mut(&life.name) {
+            neighbor.past.add(&life.tally);
+            if neighbor.life == Some(ix) {
+                neighbor.life = None;
+            }
         }
     }
 
@@ -355,6 +333,13 @@ impl Core {
             }
             self.set_reached(id, reached);
         }
+    }
+
+    /// Slices of background work: exports, sweeps. Returns whether there is more.
+    pub(crate) fn pump(&mut self, budget: usize) -> bool {
+        let sweeping = self.rib.sweep(budget);
+        let exporting = self.exports.pump(&mut self.rib, &mut self.lives, budget);
+        sweeping || exporting
     }
 
     /// Replaces what this router originates; only differences are announced or withdrawn.

@@ -20,6 +20,7 @@ use std::time::Duration;
 use tokio::sync::broadcast;
 
 use crate::config::{FibMode, Listen, RouterConfig, SpeakerConfig, SpeakerOptions};
+use crate::diagnose::Baseline;
 use crate::fib::FibWriter;
 use crate::kernel::Kernel;
 use crate::listener::{Directory, Listener};
@@ -55,6 +56,8 @@ struct Engine {
     kernel: Option<Arc<Kernel>>,
     fib: Option<FibWriter>,
     events: broadcast::Sender<SpeakerEvent>,
+    /// What the kernel had counted when we began.
+    baseline: Baseline,
     routers: RwLock<BTreeMap<String, Arc<Router>>>,
     /// Serialises `apply` and `stop`.
     applied: tokio::sync::Mutex<Applied>,
@@ -98,6 +101,7 @@ impl SpeakerHandle {
             kernel,
             fib,
             events,
+            baseline: Baseline::now(),
             routers: RwLock::default(),
             applied: tokio::sync::Mutex::default(),
         });
@@ -240,6 +244,21 @@ impl SpeakerHandle {
             .into_iter()
             .filter_map(|a| applied.listeners.get(&a).and_then(|l| l.bound().ok()))
             .collect()
+    }
+
+    /// Addresses the routers should listen on and do not, with the reason.
+    pub(crate) async fn deaf(&self, listen: &Listen) -> Vec<String> {
+        let applied = self.engine.applied.lock().await;
+        let why = |a: SocketAddr| match applied.listeners.get(&a).map(Listener::bound)? {
+            Ok(_) => None,
+            Err(why) => Some(format!("{a}: {why}")),
+        };
+        sockets(listen).into_iter().filter_map(why).collect()
+    }
+
+    /// What the kernel had counted when the speaker was started.
+    pub(crate) fn baseline(&self) -> Baseline {
+        self.engine.baseline
     }
 
     /// The options it was started with.

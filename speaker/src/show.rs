@@ -51,6 +51,13 @@ impl SpeakerHandle {
         wanted.flat_map(|r| r.peers(now)).collect()
     }
 
+    /// The neighbours of this name, with the kernel's figures of their connections.
+    pub async fn peer(&self, router: Option<&str>, name: &str) -> Vec<PeerView> {
+        let mut views = self.peers(router);
+        views.retain(|view| view.name == name);
+        views
+    }
+
     /// One page of routes from `cursor` on; begin with [`Cursor::default`].
     pub fn routes(&self, query: &RouteQuery, cursor: Cursor) -> Page<RouteView> {
         let routers = self.routers();

@@ -10,150 +10,13 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::limits::LimitState;
+mod peer;
 
-/// One configured neighbour and the session with it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PeerView {
-    /// Router (BGPRouter or BGPInstance) the neighbour belongs to.
-    pub router: String,
-    /// Name of the neighbour, unique within the router.
-    pub name: String,
-    /// Address we peer with; absent while an unnumbered neighbour has not been found, and for a
-    /// template of dynamic neighbours.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub address: Option<IpAddr>,
-    /// Interface for link-local neighbours.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub interface: Option<String>,
-    /// Prefix of a template of dynamic neighbours.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub range: Option<String>,
-    /// Free text from the configuration.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub description: String,
-    /// Our AS on this session.
-    pub local_as: u32,
-    /// The neighbour's AS: configured, or learned from its OPEN; 0 while unknown.
-    pub remote_as: u32,
-    /// `eBGP` or `iBGP`, once known.
-    pub session_type: String,
-    /// `Idle`, `Connect`, `Active`, `OpenSent`, `OpenConfirm` or `Established`.
-    pub state: String,
-    /// Seconds in this state.
-    pub since_secs: u64,
-    /// How often the session has been Established.
-    pub established_count: u64,
-    /// Why the session is administratively down, when it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub shutdown: Option<String>,
-    /// Last reason the session ended or failed to come up.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_error: Option<String>,
-    /// Seconds since `last_error`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_error_secs: Option<u64>,
-    /// Last NOTIFICATION sent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_sent: Option<NotificationView>,
-    /// Last NOTIFICATION received.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_received: Option<NotificationView>,
-    /// Our end of the TCP connection.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub local_endpoint: Option<SocketAddr>,
-    /// The neighbour's end of the TCP connection.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub remote_endpoint: Option<SocketAddr>,
-    /// The neighbour's BGP Identifier.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub remote_router_id: Option<Ipv4Addr>,
-    /// Negotiated hold time in seconds; 0 means off.
-    pub hold_time_secs: u16,
-    /// Negotiated keepalive interval in seconds; 0 means none.
-    pub keepalive_secs: u16,
-    /// Negotiated capabilities by name.
-    #[serde(default)]
-    pub capabilities: Vec<String>,
-    /// One entry a negotiated family (configured families while the session is down).
-    #[serde(default)]
-    pub families: Vec<PeerFamilyView>,
-    /// Messages received, by type.
-    pub received: MessageCounts,
-    /// Messages sent, by type.
-    pub sent: MessageCounts,
-    /// UPDATEs of this session whose routes were treated as withdrawn (RFC 7606).
-    #[serde(default)]
-    pub treated_as_withdraw: u64,
-    /// Attributes of this session that were discarded (RFC 7606).
-    #[serde(default)]
-    pub attributes_discarded: u64,
-    /// Announcements refused because the bound on prefixes was reached.
-    #[serde(default)]
-    pub over_limit: u64,
-    /// Paths whose attributes are also kept as they were sent, because import policy changed them and
-    /// the neighbour cannot send them again (no route refresh).
-    #[serde(default)]
-    pub kept_originals: usize,
-    /// Why the session is kept down although it is configured to be up, and for how long.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub held: Option<String>,
-}
-
-/// A NOTIFICATION and when it went.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct NotificationView {
-    /// Seconds ago.
-    pub secs_ago: u64,
-    /// Error code (RFC 4271 section 4.5).
-    pub code: u8,
-    /// Error subcode.
-    pub subcode: u8,
-    /// Decoded, with a shutdown communication if there is one.
-    pub text: String,
-}
-
-/// Route counts of one family of a session.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PeerFamilyView {
-    /// For example `ipv4/unicast`.
-    pub family: String,
-    /// Paths in the Adj-RIB-In.
-    pub received: u64,
-    /// Paths that import policy and sanity checks let in.
-    pub accepted: u64,
-    /// Paths of this neighbour that are best.
-    pub best: u64,
-    /// Prefixes in the Adj-RIB-Out.
-    pub advertised: u64,
-    /// Whether the neighbour's End-of-RIB has been seen.
-    pub end_of_rib_received: bool,
-    /// Most paths accepted, if bounded.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u32>,
-    /// Where it stands with that bound.
-    #[serde(default)]
-    pub limit_state: LimitState,
-}
-
-/// Messages by type.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct MessageCounts {
-    /// OPEN.
-    pub open: u64,
-    /// UPDATE.
-    pub update: u64,
-    /// NOTIFICATION.
-    pub notification: u64,
-    /// KEEPALIVE.
-    pub keepalive: u64,
-    /// ROUTE-REFRESH.
-    pub route_refresh: u64,
-}
+pub use peer::{
+    AttemptsView, BfdView, ConfiguredView, DownView, FamilyCountsView, MessageCounts,
+    NotificationView, OpenView, PeerFamilyView, PeerView, RefusedOpenView, RestartView, TcpView,
+    TimersView, TransitionView, TransportView, UnnumberedView,
+};
 
 /// One path to one prefix.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -426,21 +289,6 @@ pub enum SpeakerEvent {
         peer: String,
         /// Text form of the family.
         family: String,
-    },
-    /// A neighbour came near its bound on prefixes, reached it, or is below again.
-    PrefixLimit {
-        /// Router's name.
-        router: String,
-        /// Neighbour's name.
-        peer: String,
-        /// Text form of the family.
-        family: String,
-        /// Where it stands now.
-        state: LimitState,
-        /// Paths held.
-        count: u32,
-        /// The bound.
-        limit: u32,
     },
     /// The kernel refused a route, or took it after refusing it.
     Kernel {

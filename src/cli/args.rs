@@ -35,8 +35,8 @@ pub enum Command {
     Show(ShowArgs),
     /// Explain a decision of a running speaker
     Explain(ExplainArgs),
-    /// Reset a session of a running speaker, or have routes sent again
-    Clear(crate::clear::ClearArgs),
+    /// Name why sessions are not Established or not well, with the fix
+    Doctor(DoctorArgs),
     /// Read captures, MRT tables, BMP streams or raw BGP and show every message and verdict
     Decode(crate::decode::DecodeArgs),
     /// Print the CustomResourceDefinitions as YAML
@@ -123,6 +123,7 @@ pub enum OutputFormat {
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:\n  \
 cosmos show peers\n  \
+cosmos show peer leaf1\n  \
 cosmos show routes 10.10.10.10/32\n  \
 cosmos show routes --family ipv6/unicast -o json | jq '.[] | select(.best)'\n  \
 cosmos show advertised leaf1\n  \
@@ -140,8 +141,12 @@ pub struct ShowArgs {
 #[derive(Clone, Debug, Subcommand)]
 pub enum ShowWhat {
     /// Neighbours and their sessions, one line a neighbour and family
-    #[command(visible_alias = "peer")]
     Peers,
+    /// Everything about one neighbour: session, timers, capabilities, routes, what went wrong
+    Peer {
+        /// Neighbour's name, address or interface
+        peer: String,
+    },
     /// All paths known; `*>` best, `*=` shares traffic with the best, `x` takes no part
     #[command(visible_alias = "route")]
     Routes {
@@ -194,6 +199,21 @@ pub enum ExplainWhat {
         /// The prefix, exactly as announced
         prefix: ipnet::IpNet,
     },
+}
+
+/// Arguments of `cosmos doctor`.
+#[derive(Clone, Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 all is well, 1 something is wrong, 3 daemon not reachable.\n\n\
+Examples:\n  cosmos doctor\n  cosmos doctor leaf1\n  \
+cosmos doctor -o json | jq '.[] | select(.findings != []) | [.peer, .findings[0].cause]'"
+)]
+pub struct DoctorArgs {
+    /// How to reach the daemon.
+    #[command(flatten)]
+    pub control: ControlArgs,
+    /// Only this neighbour: its name, address or interface
+    pub peer: Option<String>,
 }
 
 /// Arguments of `cosmos lab`.

@@ -12,14 +12,14 @@ mod output;
 pub(crate) mod render;
 
 pub use args::{
-    Cli, Command, ControlArgs, ExplainArgs, ExplainWhat, FibChoice, LabArgs, OutputFormat, RunArgs,
-    ShowArgs, ShowWhat, default_control_path,
+    Cli, Command, ControlArgs, DoctorArgs, ExplainArgs, ExplainWhat, FibChoice, LabArgs,
+    OutputFormat, RunArgs, ShowArgs, ShowWhat, default_control_path,
 };
 #[cfg(test)]
 pub(crate) use example::example_peer;
 pub use failure::{EXIT_FAILED, EXIT_OK, EXIT_UNREACHABLE, EXIT_USAGE, Failure};
 pub use output::{JsonArray, Output, Table};
 pub use render::{
-    Columns, FIB_COLUMNS, OBJECT_COLUMNS, PEER_COLUMNS, ROUTE_COLUMNS, duration, explain_text,
-    fib_rows, object_row, peer_rows, route_row,
+    Columns, FIB_COLUMNS, OBJECT_COLUMNS, PEER_COLUMNS, ROUTE_COLUMNS, doctor_text, duration,
+    explain_text, fib_rows, object_row, peer_rows, peer_text, route_row,
 };

@@ -18,6 +18,13 @@ pub enum Align {
 }
 use Align::{Left, Right};
 
+mod doctor;
+pub(crate) mod page;
+mod peer;
+
+pub use doctor::doctor_text;
+pub use peer::peer_text;
+
 /// Column headings and alignment.
 pub type Columns = &'static [(&'static str, Align)];
 
@@ -69,12 +76,7 @@ pub const OBJECT_COLUMNS: Columns = &[
 /// One row a family; a neighbour without any still has one row.
 pub fn peer_rows(peer: &PeerView) -> Vec<Vec<String>> {
     let note = peer_note(peer);
-    let address = match (&peer.address, &peer.interface, &peer.range) {
-        (Some(address), Some(interface), _) => format!("{address}%{interface}"),
-        (Some(address), None, _) => address.to_string(),
-        (None, Some(name), _) | (None, None, Some(name)) => name.clone(),
-        (None, None, None) => "-".to_owned(),
-    };
+    let address = peer::place(peer);
     let asn = if peer.remote_as == 0 { "-".to_owned() } else { peer.remote_as.to_string() };
     let established = peer.state == "Established";
     let head = [

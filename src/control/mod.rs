@@ -51,6 +51,15 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         router: Option<String>,
     },
+    /// One neighbour, with the kernel's figures of its connection ([`speaker::view::PeerView`], one
+    /// item a router that has it).
+    Peer {
+        /// Only of this router.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        router: Option<String>,
+        /// Name, address or interface.
+        peer: String,
+    },
     /// Paths ([`speaker::view::RouteView`]).
     Routes {
         /// Which ones.
@@ -60,6 +69,16 @@ pub enum Request {
     Fib,
     /// Objects of the manifests ([`ObjectView`]).
     Objects,
+    /// What is wrong, and what to do ([`speaker::diagnose::Diagnosis`]): one item a neighbour, also
+    /// of those that are well; without `peer` also for routers, the kernel and refused objects.
+    Doctor {
+        /// Only of this router.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        router: Option<String>,
+        /// Only this neighbour: name, address or interface.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        peer: Option<String>,
+    },
     /// One prefix explained ([`speaker::view::ExplainView`], one item a router that knows it).
     Explain {
         /// Only in this router.
@@ -67,16 +86,6 @@ pub enum Request {
         router: Option<String>,
         /// The prefix.
         prefix: String,
-    },
-    /// A session is reset or routes are sent again ([`speaker::Cleared`], one item a session).
-    Clear {
-        /// Only in this router.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        router: Option<String>,
-        /// Neighbour's name or address.
-        peer: String,
-        /// What is to be done.
-        how: speaker::Clear,
     },
 }
 

@@ -85,6 +85,10 @@ fn requests_have_one_stable_form_each() {
         (Request::Routers, json!({"show": "routers"})),
         (Request::Peers { router: Some("r".into()) }, json!({"show": "peers", "router": "r"})),
         (
+            Request::Peer { router: None, peer: "leaf1".into() },
+            json!({"show": "peer", "peer": "leaf1"}),
+        ),
+        (
             Request::Routes { query },
             json!({"show": "routes", "query": {
                 "family": "ipv4/unicast", "table": {"kind": "received", "peer": "leaf1"}}}),

@@ -17,10 +17,12 @@ pub enum Direction {
     Outgoing,
     /// By the peer: the hook runs after `accept`, before anything is read or sent.
     Incoming,
+    /// Either: the connection is in use, and [`SessionConfig::live_revision`] has changed.
+    Live,
 }
 
 /// A caller's hook for the options this crate does not set: TCP MD5 keys, GTSM and the like. An
-/// error makes the attempt fail (outgoing) or closes the connection (incoming).
+/// error makes the attempt fail (outgoing), closes the connection (incoming) or begins the session anew (live).
 #[derive(Clone)]
 pub struct SocketSetup(Arc<Hook>);
 
@@ -79,6 +81,9 @@ pub struct SessionConfig {
     /// A number that changes when `setup` would do something else (another key, another minimum
     /// TTL): hooks cannot be compared, and the change needs a new session.
     pub setup_revision: u64,
+    /// A number that changes when `setup` would do something else that an open connection can be given: another
+    /// key of the same kind. The hook is run on each of them, and the session goes on.
+    pub live_revision: u64,
     /// Seed of the timers' jitter; give each peer its own.
     pub seed: u64,
     /// `Some`: the peer is administratively shut down. A session ends with that Cease and this text
@@ -106,6 +111,7 @@ impl SessionConfig {
             outbox_low: 1 << 20,
             setup: SocketSetup::default(),
             setup_revision: 0,
+            live_revision: 0,
             seed: 0,
             shutdown: None,
             starts_gated: false,
@@ -127,6 +133,7 @@ impl SessionConfig {
             ("connect_timeout", self.connect_timeout != new.connect_timeout),
             ("send_buffer", self.send_buffer != new.send_buffer),
             ("receive_buffer", self.receive_buffer != new.receive_buffer),
+            ("keys", self.live_revision != new.live_revision),
             ("outbox", (self.outbox_high, self.outbox_low) != (new.outbox_high, new.outbox_low)),
         ];
         let changed = |fields: &[(&'static str, bool)]| -> Vec<_> {

@@ -4,17 +4,20 @@
 //! state machine, a batch of frames from the outbox. So a KEEPALIVE waits for one frame at most,
 //! however much is queued behind it. One `write_vectored` carries up to [`SLICES`] frames.
 //!
-//! Reading fills one buffer that is allocated once and reused: small for the handshake, large from
-//! Established on. What is left of a message after a burst is moved to its front.
+//! Reading fills one buffer that is reused. Its size follows what the peer sends: it doubles when a read fills it
+//! and halves when reads have been small for a while, so that a full table comes in large bursts and five
+//! hundred quiet sessions cost little. What is left of a message after a burst is moved to its front.
 //!
 //! Invariants: frames are never interleaved; after `seal` nothing of the outbox is sent.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bgp_wire::{KEEPALIVE, MAX_MESSAGE};
 use bytes::{Buf, Bytes};
+use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
@@ -32,6 +35,9 @@ pub(super) struct Link {
     pub(super) max_message: usize,
     /// There from Established on.
     pub(super) outbox: Option<Outbox>,
+    /// The size the read buffer should have, and how many small reads in a row it has seen.
+    room: usize,
+    small_reads: u8,
     partial: Bytes,
     control: VecDeque<Bytes>,
     batch: VecDeque<Bytes>,
@@ -65,13 +71,15 @@ impl Link {
             input: Input { buffer: vec![0; HANDSHAKE_BUFFER], start: 0, end: 0 },
             max_message: MAX_MESSAGE,
             outbox: None,
+            room: HANDSHAKE_BUFFER,
+            small_reads: 0,
             partial: Bytes::new(),
             control: VecDeque::new(),
             batch: VecDeque::new(),
         })
     }
 
-    /// The session on this connection is Established. The read buffer grows with the next read.
+    /// The session on this connection is Established.
     pub(super) fn establish(&mut self, max_message: usize, outbox: Outbox) {
         self.max_message = max_message;
         self.outbox = Some(outbox);
@@ -108,23 +116,51 @@ impl Link {
             || self.outbox.as_ref().is_some_and(|outbox| outbox.queued_bytes() > 0)
     }
 
+    /// Gives the connection up when the peer's TCP has taken nothing for so long (RFC 5482): later than
+    /// the send hold timer, which says goodbye, and long before the kernel would by itself. That an option is
+    /// refused costs the backstop, not the session.
+    pub(super) fn set_user_timeout(&self, timeout: Duration) {
+        if let Err(error) = SockRef::from(&self.stream).set_tcp_user_timeout(Some(timeout)) {
+            tracing::debug!(remote = %self.remote, %error, "no TCP user timeout");
+        }
+    }
+
     /// Reads once into the free part of the buffer.
     pub(super) fn read(&mut self) -> io::Result<Read> {
-        let size = if self.outbox.is_some() { SESSION_BUFFER } else { HANDSHAKE_BUFFER };
         let Input { buffer, start, end } = &mut self.input;
         buffer.copy_within(*start..*end, 0);
         (*start, *end) = (0, *end - *start);
-        if buffer.len() < size {
-            buffer.resize(size, 0);
+        if *end + LEAST_READ > self.room {
+            self.room = (self.room * 2).min(SESSION_BUFFER);
+        }
+        if buffer.len() != self.room && *end < self.room {
+            buffer.resize(self.room, 0);
+            buffer.shrink_to_fit();
         }
         match self.stream.try_read(&mut buffer[*end..]) {
             Ok(0) => Ok(Read::End),
             Ok(count) => {
                 *end += count;
+                let full = *end == buffer.len();
+                self.adapt(count, full);
                 Ok(Read::Some(count))
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Read::Nothing),
             Err(error) => Err(error),
+        }
+    }
+
+    /// Chooses the size of the buffer for the next read.
+    fn adapt(&mut self, count: usize, full: bool) {
+        if full {
+            (self.room, self.small_reads) = ((self.room * 2).min(SESSION_BUFFER), 0);
+        } else if count * 8 > self.room || self.room <= HANDSHAKE_BUFFER {
+            self.small_reads = 0;
+        } else {
+            self.small_reads += 1;
+            if self.small_reads == SMALL_READS {
+                (self.room, self.small_reads) = ((self.room / 2).max(HANDSHAKE_BUFFER), 0);
+            }
         }
     }
 
@@ -179,8 +215,12 @@ impl Link {
 const SLICES: usize = 64;
 /// Octets written before reading gets its turn.
 const WRITE_BUDGET: usize = 1 << 20;
-/// Room for the largest message of a handshake.
+/// The smallest buffer: twice the largest message of a handshake.
 const HANDSHAKE_BUFFER: usize = 2 * MAX_MESSAGE;
-/// One read of a session.
+/// The largest buffer, and so the largest read.
 const SESSION_BUFFER: usize = 256 << 10;
+/// Room for new octets that a read should find at least.
+const LEAST_READ: usize = MAX_MESSAGE;
+/// Reads of less than an eighth of the buffer, one after the other, that halve it.
+const SMALL_READS: u8 = 16;
 const READ_OR_WRITE: Interest = Interest::READABLE.add(Interest::WRITABLE);

@@ -11,7 +11,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bgp_wire::{Framed, Message as Decoded, MessageType, RouteRefresh, next_frame};
 use tokio::net::TcpStream;
@@ -32,6 +32,7 @@ use crate::effect::{Effect, Effects};
 use crate::event::{ConnId, Event, Message, StopReason};
 use crate::negotiate::Negotiated;
 use crate::peer::Peer;
+use crate::state::send_hold;
 
 /// Everything a peer owns.
 pub(super) struct Runner<H> {
@@ -40,8 +41,8 @@ pub(super) struct Runner<H> {
     handler: H,
     commands: mpsc::Receiver<Command>,
     pub(super) dialing: Option<Dialing>,
-    outgoing: Option<Link>,
-    incoming: Option<Link>,
+    pub(super) outgoing: Option<Link>,
+    pub(super) incoming: Option<Link>,
     /// A connection of the peer between `Accepted` and the answer.
     offered: Option<Link>,
     /// Connections that only have to say goodbye.
@@ -155,26 +156,6 @@ impl<H: SessionHandler> Runner<H> {
             Command::LinkDown(text) => self.link_down(&text),
             Command::RestartState(state) => self.apply(Event::RestartState(state)),
             Command::Stop(_) => unreachable!("handled where the loop can end"),
-        }
-    }
-
-    fn reconfigure(&mut self, new: SessionConfig) {
-        let transport_changed = SessionConfig { peer: self.cfg.peer.clone(), ..new.clone() };
-        let transport_changed = self.cfg.impact(&transport_changed).needs_reset();
-        let peer_changed = self.cfg.peer.impact(&new.peer).needs_reset();
-        let stopped = self.cfg.shutdown.is_none() && new.shutdown.is_some();
-        self.cfg = new;
-        if let Some(text) = self.cfg.shutdown.clone().filter(|_| stopped) {
-            self.apply(Event::Stop(StopReason::AdministrativeShutdown(Some(text))));
-        }
-        // One reset is enough when both parts ask for it.
-        self.apply(Event::Reconfigured(self.cfg.peer.clone()));
-        self.show_offer();
-        if self.cfg.shutdown.is_none() {
-            if transport_changed && !peer_changed {
-                self.apply(Event::Restart(StopReason::ConfigurationChange));
-            }
-            self.start();
         }
     }
 
@@ -414,6 +395,8 @@ impl<H: SessionHandler> Runner<H> {
         let Some(link) = self.link(id) else { return };
         link.establish(max_message, outbox.clone());
         let (local, remote) = (link.local, link.remote);
+        let hold = negotiated.hold_time.unwrap_or_default();
+        link.set_user_timeout(send_hold(hold) + USER_TIMEOUT_MARGIN);
         let ifindex = match remote {
             SocketAddr::V6(remote) => remote.scope_id(),
             SocketAddr::V4(_) => 0,
@@ -481,6 +464,8 @@ async fn pushed(outgoing: Option<&Link>, incoming: Option<&Link>) {
     }
 }
 
+/// How much later than the send hold timer the kernel gives up.
+const USER_TIMEOUT_MARGIN: Duration = Duration::from_secs(10);
 /// A read after which others get their turn.
 const LARGE_READ: usize = 64 << 10;
 /// Connections without a session that may be saying goodbye at the same time.

@@ -108,6 +108,6 @@ impl Established {
 }
 
 /// RFC 9687 section 3.1: the larger of eight minutes and twice the hold time.
-fn send_hold(hold: Duration) -> Duration {
+pub(crate) fn send_hold(hold: Duration) -> Duration {
     (hold * 2).max(Duration::from_secs(480))
 }
