@@ -129,6 +129,22 @@ impl Daemon {
         Ok(())
     }
 
+    async fn clear(
+        &self,
+        router: Option<String>,
+        peer: &str,
+        how: &speaker::Clear,
+        items: &mut Items,
+    ) -> Result<(), AnswerError> {
+        let router = self.router(router).await?;
+        let peer = self.peer(router.as_deref(), peer)?;
+        let cleared = self.speaker.clear(router.as_deref(), &peer, how).await;
+        for view in cleared.map_err(|why| Refusal::new(RefusalCode::Failed, why))? {
+            items.push(&view).await?;
+        }
+        Ok(())
+    }
+
     async fn fib(&self, items: &mut Items) -> Result<(), AnswerError> {
         let failed = |text: String| Refusal::new(RefusalCode::Failed, text);
         let routes = self.speaker.fib().await.map_err(failed)?.ok_or_else(|| {
@@ -172,6 +188,7 @@ impl Source for Daemon {
                 Ok(())
             }
             Request::Explain { router, prefix } => self.explain(router, &prefix, items).await,
+            Request::Clear { router, peer, how } => self.clear(router, &peer, &how, items).await,
         }
     }
 }

@@ -16,6 +16,7 @@
 
 use std::process::ExitCode;
 
+pub mod clear;
 pub mod cli;
 pub mod control;
 pub mod crds;
@@ -49,6 +50,7 @@ pub fn main() -> ExitCode {
         Command::Show(args) => show::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Doctor(args) => doctor::run(args),
+        Command::Clear(args) => clear::run(args),
         Command::Decode(args) => decode::run(args),
         Command::Crds => crds::run(),
         Command::Lab(args) => lab::run(args),

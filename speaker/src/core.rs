@@ -28,9 +28,12 @@ use rib::{
     Resolution, Rib,
 };
 
+use crate::alarm::Alarms;
 use crate::config::{NeighborConfig, Origination, RouterConfig};
 use crate::kernel::{Kernel, Reached};
+use crate::limits::{Held, Limit, LimitNote};
 use crate::local::Ends;
+use crate::soft::{Originals, Reimport};
 use crate::tally::Tally;
 
 /// See the module's documentation.
@@ -54,6 +57,11 @@ pub(crate) struct Core {
     pub(crate) kernel: Option<Arc<Kernel>>,
     /// How each next hop is reached, by [`NextHopId`].
     reached: Vec<Option<Reached>>,
+    pub(crate) alarms: Alarms,
+    /// Changes nobody has been told of yet.
+    pub(crate) notes: Vec<LimitNote>,
+    /// Neighbours whose import settings are being applied anew.
+    pub(crate) reimports: Vec<Reimport>,
 }
 
 /// One configured neighbour.
@@ -65,6 +73,8 @@ pub(crate) struct Neighbor {
     pub(crate) past: Tally,
     /// Why there is no session although there should be one.
     pub(crate) problem: Option<String>,
+    /// Down because it announced too much.
+    pub(crate) held: Option<Held>,
 }
 
 /// Sessions that are up.
@@ -87,10 +97,14 @@ pub(crate) struct Life {
     pub(crate) end_of_rib: FamilySet,
     /// When the last UPDATE came, for "has it told us everything".
     pub(crate) heard: Instant,
-    /// Prefixes refused because `maximum_prefix` was reached.
+    /// Announcements refused because `maximum_prefix` was reached.
     pub(crate) over_limit: u64,
     /// What the neighbour has told us in this session.
     pub(crate) tally: Tally,
+    /// Where each family stands with `maximum_prefix`.
+    pub(crate) limits: [Limit; 2],
+    /// What was sent, where policy changed it; only without route refresh.
+    pub(crate) originals: Option<Originals>,
 }
 
 /// The attributes of the message before, the first level of interning: full tables come in runs.
@@ -186,6 +200,9 @@ impl Core {
             origination_sets: Vec::new(),
             kernel,
             reached: Vec::new(),
+            alarms: Alarms::default(),
+            notes: Vec::new(),
+            reimports: Vec::new(),
         }
     }
 
@@ -253,6 +270,8 @@ impl Core {
             heard: now,
             over_limit: 0,
             tally: Tally::default(),
+            limits: Default::default(),
+            originals: (!negotiated.route_refresh).then(Originals::default),
         };
         let key = self.group_key(&life);
         self.lives.insert(ix, life);
@@ -262,6 +281,7 @@ impl Core {
         }
         if let Some(neighbor) = self.neighbors.get_mut(name) {
             neighbor.life = Some(ix);
+            neighbor.held = None;
         }
         Some(ix)
     }
@@ -270,6 +290,11 @@ impl Core {
     pub(crate) fn session_down(&mut self, ix: PeerIx) {
         let Some(mut life) = self.lives.take(ix) else { return };
         life.import.clear(&mut self.rib.attrs);
+        if let Some(originals) = &mut life.originals {
+            originals.clear(&mut self.rib.attrs);
+        }
+        self.alarms.forget(ix);
+        self.reimports.retain(|walk| walk.peer != ix);
         if let Some(last) = life.last {
             self.rib.attrs.release(last.attr);
         }
@@ -333,13 +358,6 @@ impl Core {
             }
             self.set_reached(id, reached);
         }
-    }
-
-    /// Slices of background work: exports, sweeps. Returns whether there is more.
-    pub(crate) fn pump(&mut self, budget: usize) -> bool {
-        let sweeping = self.rib.sweep(budget);
-        let exporting = self.exports.pump(&mut self.rib, &mut self.lives, budget);
-        sweeping || exporting
     }
 
     /// Replaces what this router originates; only differences are announced or withdrawn.

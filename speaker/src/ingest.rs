@@ -29,6 +29,7 @@ use tracing::debug;
 
 use crate::config::{OverLimit, RouterConfig};
 use crate::core::{Core, LastSet, Life};
+use crate::soft::Originals;
 
 /// What the session has to be told after a burst.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -63,6 +64,7 @@ impl Core {
             }
         };
         self.lives.put_back(ix, life);
+        self.review_limits(ix, now);
         result.map(|()| outcome)
     }
 
@@ -80,15 +82,10 @@ impl Core {
             outcome.end_of_rib.push(family);
             return Ok(());
         }
-        let mut withdrawn = (0, 0);
-        for (path_id, prefix) in view.withdrawn_v4() {
-            self.rib.withdraw(ix, path_id, prefix);
-            withdrawn.0 += 1;
-        }
-        for (path_id, prefix) in view.unreach_v6() {
-            self.rib.withdraw(ix, path_id, prefix);
-            withdrawn.1 += 1;
-        }
+        let withdrawn = (
+            self.withdraw_all(ix, life, view.withdrawn_v4()),
+            self.withdraw_all(ix, life, view.unreach_v6()),
+        );
         life.tally.withdrawn(Family::IPV4_UNICAST, withdrawn.0);
         life.tally.withdrawn(Family::IPV6_UNICAST, withdrawn.1);
         if !view.has_reach() {
@@ -183,7 +180,8 @@ impl Core {
         outcome: &mut Outcome,
     ) {
         let limit = life.config.maximum_prefix.map_or(u32::MAX, |m| m.limit);
-        if life.import.is_permit_all() && limit == u32::MAX {
+        let plain = life.originals.as_ref().is_none_or(Originals::is_empty);
+        if life.import.is_permit_all() && limit == u32::MAX && plain {
             let mut count = 0;
             let nlri = nlri.inspect(|_| count += 1);
             self.rib.announce_all(ix, attr, next_hop, flags, nlri);
@@ -196,22 +194,26 @@ impl Core {
             if self.rib.counts::<P>(ix).received >= limit && !self.has_path(ix, path_id, prefix) {
                 life.over_limit += 1;
                 over += 1;
+                if let Some(limit) = life.limit_mut(P::FAMILY) {
+                    limit.refused = true;
+                }
                 let action = life.config.maximum_prefix.map(|m| m.action);
                 if !matches!(action, Some(OverLimit::Refuse)) {
                     outcome.over_limit = Some((P::FAMILY, limit));
                 }
                 continue;
             }
-            match life.import.apply(&mut self.rib.attrs, prefix, attr) {
-                ImportVerdict::Accept(accepted) => {
-                    // The policy keeps its reference to the set until the next call.
-                    self.rib.announce(ix, path_id, prefix, accepted, next_hop, flags);
-                }
+            // The policy keeps its reference to the set until the next call.
+            let (accepted, flags) = match life.import.apply(&mut self.rib.attrs, prefix, attr) {
+                ImportVerdict::Accept(accepted) => (accepted, flags),
                 ImportVerdict::Deny => {
-                    let flags = flags.with(PathFlags::FILTERED);
-                    self.rib.announce(ix, path_id, prefix, attr, next_hop, flags);
                     denied += 1;
+                    (attr, flags.with(PathFlags::FILTERED))
                 }
+            };
+            self.rib.announce(ix, path_id, prefix, accepted, next_hop, flags);
+            if let Some(originals) = &mut life.originals {
+                originals.note(&mut self.rib.attrs, (prefix.into(), path_id), attr, accepted);
             }
         }
         life.tally.announced(P::FAMILY, count, flags);
@@ -228,15 +230,28 @@ impl Core {
 
     fn treat_as_withdraw(&mut self, ix: PeerIx, life: &mut Life, view: &UpdateView<'_>) {
         life.tally.treated_as_withdraw += 1;
-        for (path_id, prefix) in view.reach_v4() {
+        self.withdraw_all(ix, life, view.reach_v4());
+        let second = view.second_reach_v4().into_iter().flat_map(|(_, nlri)| nlri);
+        self.withdraw_all(ix, life, second);
+        self.withdraw_all(ix, life, view.reach_v6());
+    }
+
+    /// Returns how many there were.
+    fn withdraw_all<P: TableFamily>(
+        &mut self,
+        ix: PeerIx,
+        life: &mut Life,
+        nlri: impl Iterator<Item = (u32, P)>,
+    ) -> u64 {
+        let mut count = 0;
+        for (path_id, prefix) in nlri {
+            count += 1;
             self.rib.withdraw(ix, path_id, prefix);
+            if let Some(originals) = &mut life.originals {
+                originals.forget(&mut self.rib.attrs, (prefix.into(), path_id));
+            }
         }
-        for (path_id, prefix) in view.second_reach_v4().into_iter().flat_map(|(_, nlri)| nlri) {
-            self.rib.withdraw(ix, path_id, prefix);
-        }
-        for (path_id, prefix) in view.reach_v6() {
-            self.rib.withdraw(ix, path_id, prefix);
-        }
+        count
     }
 }
 

@@ -32,6 +32,10 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod alarm;
+#[cfg(test)]
+mod behaviour;
+mod clear;
 pub mod config;
 mod core;
 pub mod diagnose;
@@ -41,19 +45,25 @@ mod engine;
 mod fib;
 mod ingest;
 mod kernel;
+mod limits;
 mod listener;
 mod local;
 mod neighbors;
 mod options;
 mod peer;
+mod pump;
+mod refresh;
 mod render;
 mod router;
 mod session;
 mod show;
+mod soft;
+mod stop;
 mod tally;
 pub mod view;
 
 pub use bgp_fsm::RemoteAs;
+pub use clear::{Clear, Cleared};
 pub use config::{
     FibMode, Listen, MaximumPrefix, Md5Key, NeighborConfig, Origination, OverLimit, RouterConfig,
     SpeakerConfig, SpeakerOptions,

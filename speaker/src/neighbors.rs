@@ -2,15 +2,14 @@
 //!
 //! What the session itself need not know (policies, scope, next-hop rules) is changed here, in the
 //! tables, without touching the session: a changed import policy asks the neighbour for its routes
-//! again (RFC 2918), a changed export side moves the member to the group its settings ask for now.
+//! again or goes through those here (see [`soft`](crate::soft)), a changed export side moves the
+//! member to the group its settings ask for now.
 //!
 //! Invariants: a setting takes effect on everything already known, not only on what comes later.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bgp_wire::{Family, RouteRefresh};
-use bytes::Bytes;
 use rib::PeerIx;
 use rib::policy::ImportPolicy;
 use tracing::warn;
@@ -18,6 +17,7 @@ use tracing::warn;
 use crate::config::{NeighborConfig, RouterConfig};
 use crate::core::{Core, Neighbor};
 use crate::kernel::Kernel;
+use crate::limits::Exceeded;
 use crate::tally::Tally;
 
 /// A neighbour that sends no End-of-RIB has told everything when it was quiet for this long.
@@ -43,26 +43,34 @@ impl Core {
         }
     }
 
-    /// Adds a neighbour or takes over its new settings.
-    pub(crate) fn set_neighbor(&mut self, name: &Arc<str>, config: Arc<NeighborConfig>) {
+    /// Adds a neighbour or takes over its new settings. A lower bound on prefixes may have been
+    /// passed by what is here already: then the session is to end.
+    pub(crate) fn set_neighbor(
+        &mut self,
+        name: &Arc<str>,
+        config: Arc<NeighborConfig>,
+        now: Instant,
+    ) -> Option<Exceeded> {
         let Some(neighbor) = self.neighbors.get_mut(name) else {
-            let neighbor = Neighbor { config, life: None, past: Tally::default(), problem: None };
+            let past = Tally::default();
+            let neighbor = Neighbor { config, life: None, past, problem: None, held: None };
             self.neighbors.insert(Arc::clone(name), neighbor);
-            return;
+            return None;
         };
         neighbor.config = Arc::clone(&config);
         neighbor.problem = None;
-        let Some(ix) = neighbor.life else { return };
-        let Some(life) = self.lives.get_mut(ix) else { return };
+        neighbor.held = None;
+        let ix = neighbor.life?;
+        let life = self.lives.get_mut(ix)?;
         let before = std::mem::replace(&mut life.config, config);
         let after = &life.config;
-        let reimport = before.import != after.import
-            || before.allow_as_in != after.allow_as_in
-            || before.maximum_prefix != after.maximum_prefix;
+        let reimport = before.import != after.import || before.allow_as_in != after.allow_as_in;
+        let limit = before.maximum_prefix != after.maximum_prefix;
         if reimport {
             self.reimport(ix);
         }
         self.regroup(ix);
+        if limit { self.limit_changed(ix, now) } else { None }
     }
 
     /// Notes why there is no session with a neighbour.
@@ -72,8 +80,9 @@ impl Core {
         }
     }
 
-    /// Applies the import settings anew, by asking the neighbour for its routes again.
-    fn reimport(&mut self, ix: PeerIx) {
+    /// Applies the import settings anew: by asking the neighbour for its routes again, or to what is
+    /// kept of one that cannot be asked.
+    pub(crate) fn reimport(&mut self, ix: PeerIx) {
         let Some(life) = self.lives.get_mut(ix) else { return };
         life.import.clear(&mut self.rib.attrs);
         match ImportPolicy::new(&life.config.import, self.config.asn) {
@@ -86,19 +95,13 @@ impl Core {
         if let Some(last) = life.last.take() {
             self.rib.attrs.release(last.attr);
         }
-        life.over_limit = 0;
         if !life.established.negotiated.route_refresh {
-            warn!(peer = %life.name, "no route refresh; the new import policy acts on routes as they come");
+            self.begin_reimport(ix);
             return;
         }
-        for family in life.established.negotiated.families.iter() {
-            let mut frame = Vec::new();
-            RouteRefresh::new(family, RouteRefresh::REQUEST).encode(&mut frame);
-            // Closed: the session is ending, and the next one starts with the new policy.
-            let _closed = life.outbox.push(Bytes::from(frame));
-            if let Some(counts) = life.tally.family(family) {
-                counts.refreshes_asked += 1;
-            }
+        let families = life.established.negotiated.families;
+        for family in families.iter() {
+            self.request_refresh(ix, family);
         }
     }
 
@@ -109,17 +112,6 @@ impl Core {
         let Some(member) = life.member else { return };
         let key = self.group_key(life);
         self.exports.rekey(&mut self.rib, member, key);
-    }
-
-    /// The neighbour asks for our routes again (RFC 2918).
-    pub(crate) fn refresh(&mut self, ix: PeerIx, family: Family) {
-        let Some(life) = self.lives.get_mut(ix) else { return };
-        if let Some(counts) = life.tally.family(family) {
-            counts.refresh_requests += 1;
-        }
-        if let Some(member) = life.member {
-            self.exports.refresh(member, family);
-        }
     }
 
     /// Single-hop external sessions whose interface can carry nothing any more, with its name.
@@ -139,6 +131,7 @@ impl Core {
     /// or quiet for a while) and all of it has been worked in.
     pub(crate) fn is_converged(&self, now: Instant) -> bool {
         !self.rib.has_pending_work()
+            && self.reimports.is_empty()
             && self.neighbors.values().filter(|n| n.config.shutdown.is_none()).all(|neighbor| {
                 let Some(life) = neighbor.life.and_then(|ix| self.lives.get(ix)) else {
                     return false;

@@ -45,8 +45,13 @@ pub(crate) fn session_config(
     peer.passive = config.passive;
     peer.families = config.families.clone();
     peer.route_refresh = true;
+    peer.enhanced_route_refresh = true;
     peer.extended_message = config.extended_message;
     peer.extended_next_hop = config.extended_next_hop;
+    if let Some(role) = config.role {
+        peer.role = bgp_fsm::Role::from_code(role.role as u8);
+        peer.strict_role = role.strict;
+    }
     // RFC 4724 section 3: without families it only says that we send and understand End-of-RIB.
     peer.other_capabilities = vec![Capability::GracefulRestart {
         restarting: false,

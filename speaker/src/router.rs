@@ -16,7 +16,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::time::Instant;
 
 use bgp_fsm::StopReason;
 use bgp_fsm::session::{PeerSnapshot, SessionHandle, spawn};
@@ -91,40 +91,30 @@ impl Shared {
         let _nobody_listens = self.events.send(event);
     }
 
-    /// Ends a session for a reason found in the tables; begins it again `after` a while, if at all.
-    pub(crate) fn request_stop(&self, name: &str, reason: StopReason, after: Option<Duration>) {
-        let session = self.sessions().get(name).and_then(Weak::upgrade);
-        let Some(session) = session else { return };
-        tokio::spawn(async move {
-            // Closed: the task has ended, which is what is asked for.
-            if session.hold(reason).await.is_err() {
-                return;
-            }
-            if let Some(after) = after {
-                tokio::time::sleep(after).await;
-                let _closed = session.start().await;
-            }
-        });
-    }
-
     /// What a session shows of itself now; `None` while it is administratively down.
     pub(crate) fn snapshot(&self, name: &str) -> Option<PeerSnapshot> {
         let session = self.sessions().get(name).and_then(Weak::upgrade);
         session.map(|session| session.snapshot())
     }
 
-    fn sessions(&self) -> MutexGuard<'_, HashMap<Arc<str>, Weak<SessionHandle>>> {
+    pub(crate) fn sessions(&self) -> MutexGuard<'_, HashMap<Arc<str>, Weak<SessionHandle>>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn pump(self: Arc<Self>) {
         loop {
-            self.pump.notified().await;
+            let alarm = self.core().next_alarm();
+            tokio::select! {
+                () = self.pump.notified() => {}
+                () = until(alarm) => {}
+            }
             loop {
-                let (more, install) = {
+                let (more, install, notes) = {
                     let mut core = self.core();
-                    (core.pump(PUMP_ROWS), core.has_rows_for_kernel())
+                    let more = core.pump(PUMP_ROWS, crate::clock());
+                    (more, core.has_rows_for_kernel(), core.take_notes())
                 };
+                self.tell(notes);
                 // A sweep makes rows dirty long after whoever asked for it has woken the writer.
                 if let (true, Some(fib)) = (install, &self.fib) {
                     fib.wake();
@@ -248,7 +238,7 @@ impl Router {
         let problem = |what: String| (self.name().to_owned(), name.clone(), what);
         let wanted = Arc::new(wanted);
         let key: Arc<str> = name.as_str().into();
-        self.shared.core().set_neighbor(&key, Arc::clone(&wanted));
+        let exceeded = self.shared.core().set_neighbor(&key, Arc::clone(&wanted), crate::clock());
         let before = running.peers.remove(&name);
         if let Some(text) = &wanted.shutdown {
             if let Some(peer) = before {
@@ -305,6 +295,9 @@ impl Router {
             }
         };
         self.shared.sessions().insert(Arc::clone(&key), Arc::downgrade(&session));
+        if let Some(exceeded) = exceeded {
+            self.shared.end_over_limit(&key, exceeded);
+        }
         self.directory.remove(self.name(), &name);
         if let Some(port) = running.listen.port {
             let ifindex = match remote {
@@ -383,6 +376,13 @@ impl Router {
     /// Where it accepts connections, as configured.
     pub(crate) async fn listen(&self) -> Listen {
         self.running.lock().await.listen.clone()
+    }
+}
+
+async fn until(alarm: Option<Instant>) {
+    match alarm {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
     }
 }
 

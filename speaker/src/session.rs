@@ -10,13 +10,13 @@
 use std::sync::Arc;
 
 use bgp_fsm::session::{Established, Outbox, PeerSnapshot, SessionHandler};
-use bgp_fsm::{DownReason, StateName, StopReason};
+use bgp_fsm::{DownReason, StateName};
 use bgp_wire::{HEADER_LEN, Notification, RouteRefresh};
 use rib::PeerIx;
 use tracing::{debug, info, warn};
 
 use crate::clock;
-use crate::config::OverLimit;
+use crate::limits::Exceeded;
 use crate::router::Shared;
 use crate::view::SpeakerEvent;
 
@@ -61,7 +61,12 @@ impl SessionHandler for NeighborSession {
         let Some(life) = self.life else { return Err(Notification::cease(OUT_OF_RESOURCES)) };
         let now = clock();
         for slice in slices(burst) {
-            let outcome = self.shared.core().ingest(life, slice, now)?;
+            let (outcome, notes) = {
+                let mut core = self.shared.core();
+                (core.ingest(life, slice, now), core.take_notes())
+            };
+            self.shared.tell(notes);
+            let outcome = outcome?;
             for family in outcome.end_of_rib {
                 self.shared.emit(SpeakerEvent::EndOfRib {
                     router: self.shared.name.to_string(),
@@ -69,8 +74,8 @@ impl SessionHandler for NeighborSession {
                     family: family.to_string(),
                 });
             }
-            if let Some((family, bound)) = outcome.over_limit {
-                self.over_limit(family, bound);
+            if let Some((family, limit)) = outcome.over_limit {
+                self.shared.end_over_limit(&self.name, Exceeded { family, limit });
                 return Ok(());
             }
         }
@@ -80,7 +85,7 @@ impl SessionHandler for NeighborSession {
 
     fn route_refresh(&mut self, refresh: RouteRefresh) {
         if let Some(life) = self.life {
-            self.shared.core().refresh(life, refresh.family);
+            self.shared.core().route_refresh(life, &refresh, clock());
             self.shared.wake();
         }
     }
@@ -112,21 +117,6 @@ impl SessionHandler for NeighborSession {
                 reason,
             });
         }
-    }
-}
-
-impl NeighborSession {
-    /// RFC 4486: Cease (Maximum Number of Prefixes Reached), then wait or stay down.
-    fn over_limit(&self, family: bgp_wire::Family, bound: u32) {
-        let action =
-            self.shared.core().neighbors.get(&self.name).and_then(|n| n.config.maximum_prefix);
-        let after = match action.map(|m| m.action) {
-            Some(OverLimit::Restart(after)) => Some(after),
-            Some(OverLimit::Shutdown) => None,
-            _ => return,
-        };
-        warn!(router = %self.shared.name, peer = %self.name, %family, bound, "too many prefixes; session ends");
-        self.shared.request_stop(&self.name, StopReason::MaximumPrefixes { family, bound }, after);
     }
 }
 

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 mod peer;
 
+pub use crate::limits::LimitState;
 pub use peer::{
     AttemptsView, BfdView, ConfiguredView, DownView, FamilyCountsView, MessageCounts,
     NotificationView, OpenView, PeerFamilyView, PeerView, RefusedOpenView, RestartView, TcpView,
@@ -289,6 +290,21 @@ pub enum SpeakerEvent {
         peer: String,
         /// Text form of the family.
         family: String,
+    },
+    /// A neighbour came near its bound on prefixes, reached it, or is below again.
+    PrefixLimit {
+        /// Router's name.
+        router: String,
+        /// Neighbour's name.
+        peer: String,
+        /// Text form of the family.
+        family: String,
+        /// Where it stands now.
+        state: LimitState,
+        /// Paths held.
+        count: u32,
+        /// The bound.
+        limit: u32,
     },
     /// The kernel refused a route, or took it after refusing it.
     Kernel {

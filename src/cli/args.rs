@@ -37,6 +37,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Name why sessions are not Established or not well, with the fix
     Doctor(DoctorArgs),
+    /// Reset a session of a running speaker, or have routes sent again
+    Clear(crate::clear::ClearArgs),
     /// Read captures, MRT tables, BMP streams or raw BGP and show every message and verdict
     Decode(crate::decode::DecodeArgs),
     /// Print the CustomResourceDefinitions as YAML

@@ -87,6 +87,16 @@ pub enum Request {
         /// The prefix.
         prefix: String,
     },
+    /// A session is reset or routes are sent again ([`speaker::Cleared`], one item a session).
+    Clear {
+        /// Only in this router.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        router: Option<String>,
+        /// Neighbour's name or address.
+        peer: String,
+        /// What is to be done.
+        how: speaker::Clear,
+    },
 }
 
 /// One line of an answer.

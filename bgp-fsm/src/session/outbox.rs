@@ -144,6 +144,13 @@ impl Outbox {
         }
     }
 
+    /// Takes all that waits; for tests and other shells.
+    pub fn drain(&self) -> Vec<Bytes> {
+        let mut frames = VecDeque::new();
+        self.take(usize::MAX, &mut frames);
+        frames.into()
+    }
+
     /// Ends it: what waits is dropped, further pushes are refused.
     pub(super) fn close(&self) {
         let mut queue = self.queue();
@@ -194,6 +201,7 @@ mod tests {
         assert_eq!((taken.len(), calls.load(Ordering::Relaxed)), (3, 1));
         outbox.take(5, &mut taken);
         assert_eq!((taken.len(), calls.load(Ordering::Relaxed)), (4, 1), "called once");
+        assert!(outbox.drain().is_empty());
         assert_eq!(outbox.queued_bytes(), 0);
 
         let too_much = Bytes::from(vec![0; 100 * OVERDRAFT]);

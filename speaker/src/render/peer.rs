@@ -15,6 +15,7 @@ use bgp_wire::{Capability, Family, Open, V4Prefix, V6Prefix};
 use crate::config::NeighborConfig;
 use crate::core::{Core, Life, Neighbor};
 use crate::options::{Auth, Remote};
+use crate::soft::Originals;
 use crate::view::{
     AttemptsView, ConfiguredView, DownView, MessageCounts, NotificationView, OpenView,
     PeerFamilyView, PeerView, RefusedOpenView, TimersView, TransitionView, TransportView,
@@ -82,8 +83,13 @@ pub(crate) fn peer(
     view.treated_as_withdraw = total.treated_as_withdraw;
     view.attributes_discarded = total.attributes_discarded;
     view.over_limit = total.families().map(|f| f.over_limit).sum();
+    let originals = life.and_then(|(_, life)| life.originals.as_ref());
+    view.kept_originals = originals.map_or(0, Originals::len);
     if let Some(snapshot) = snapshot {
         session(&mut view, config, snapshot, now);
+    }
+    if let Some(held) = &neighbor.held {
+        view.held = Some(held.text(now));
     }
     view
 }
@@ -293,6 +299,8 @@ fn family(
         view.advertised = u64::from(core.exports.advertised_count(member, family));
     }
     view.end_of_rib_received = life.end_of_rib.contains(family);
+    view.limit = life.config.maximum_prefix.map(|m| m.limit);
+    view.limit_state = life.limit(family).state;
     view
 }
 

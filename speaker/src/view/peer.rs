@@ -11,6 +11,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::limits::LimitState;
+
 /// One configured neighbour and the session with it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -119,6 +121,10 @@ pub struct PeerView {
     pub attributes_discarded: u64,
     /// Prefixes refused because the bound on prefixes was reached, since the neighbour was configured.
     pub over_limit: u64,
+    /// Paths whose attributes are also kept as they were sent, because import policy changed them and
+    /// the neighbour cannot send them again (no route refresh).
+    #[serde(default)]
+    pub kept_originals: usize,
     /// Octets that wait to be written.
     pub queued_octets: u64,
     /// The kernel's figures of the connection; only when one neighbour is asked for.
@@ -327,6 +333,12 @@ pub struct PeerFamilyView {
     pub advertised: u64,
     /// Whether the neighbour's End-of-RIB has been seen.
     pub end_of_rib_received: bool,
+    /// Most paths accepted, if bounded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    /// Where it stands with that bound.
+    #[serde(default)]
+    pub limit_state: LimitState,
     /// What the neighbour has told us, since it was configured.
     pub told: FamilyCountsView,
 }

@@ -1,0 +1,157 @@
+//! Soft reconfiguration: a new import policy acts on routes that are here already.
+//!
+//! **For**: edits of policy and of `allow_as_in` while sessions are up. **Sits**: beside
+//! [`ingest`](crate::ingest). **How it works**: a neighbour with route refresh (RFC 2918) is asked for
+//! its routes again, which costs no memory. For one without, the set of attributes it sent is kept
+//! wherever import policy made another of it ([`Originals`]), and the rows are gone through in
+//! slices. In both cases a route that comes out as before changes nothing: nobody is told.
+//! **Invariants**: an original is held exactly as long as its path is, and one reference to its set
+//! with it. **Cost**: about 48 octets a path that policy edits (a table that policy only filters, or
+//! does not touch, costs nothing), and the sets as sent, each once.
+//! **References**: RFC 4271 section 9.1.1, RFC 2918 section 1.
+
+use bgp_wire::attr::AsPath;
+use bgp_wire::{Prefix, V4Prefix, V6Prefix};
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+use rib::policy::ImportVerdict;
+use rib::{AttrId, AttrTable, PathFlags, PeerIx, RowId, TableFamily};
+
+use crate::core::Core;
+
+/// The attributes as a neighbour without route refresh sent them, where policy changed them.
+#[derive(Debug, Default)]
+pub(crate) struct Originals(HashMap<(Prefix, u32), AttrId, RandomState>);
+
+impl Originals {
+    /// A path was taken in: as `accepted`, sent as `received`.
+    pub(crate) fn note(
+        &mut self,
+        attrs: &mut AttrTable,
+        path: (Prefix, u32),
+        received: AttrId,
+        accepted: AttrId,
+    ) {
+        if received == accepted {
+            self.forget(attrs, path);
+            return;
+        }
+        attrs.retain(received);
+        if let Some(old) = self.0.insert(path, received) {
+            attrs.release(old);
+        }
+    }
+
+    /// A path is gone, or is held as it was sent.
+    pub(crate) fn forget(&mut self, attrs: &mut AttrTable, path: (Prefix, u32)) {
+        if let Some(old) = self.0.remove(&path) {
+            attrs.release(old);
+        }
+    }
+
+    /// The session has ended.
+    pub(crate) fn clear(&mut self, attrs: &mut AttrTable) {
+        for (_, attr) in self.0.drain() {
+            attrs.release(attr);
+        }
+        self.0.shrink_to_fit();
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// A walk over the rows for one neighbour.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reimport {
+    pub(crate) peer: PeerIx,
+    family: usize,
+    row: u32,
+}
+
+impl Core {
+    /// Begins, or begins anew, to apply the import settings to what a neighbour has sent.
+    pub(crate) fn begin_reimport(&mut self, peer: PeerIx) {
+        self.reimports.retain(|walk| walk.peer != peer);
+        self.reimports.push(Reimport { peer, family: 0, row: 0 });
+    }
+
+    /// Looks at up to about `budget` rows. Returns whether there is more.
+    pub(crate) fn reimport_some(&mut self, mut budget: usize) -> bool {
+        while budget > 0
+            && let Some(walk) = self.reimports.last().copied()
+        {
+            let next = match walk.family {
+                0 => self.reimport_rows::<V4Prefix>(walk, &mut budget),
+                _ => self.reimport_rows::<V6Prefix>(walk, &mut budget),
+            };
+            match (next, self.reimports.last_mut()) {
+                (Some(next), Some(walk)) => *walk = next,
+                _ => drop(self.reimports.pop()),
+            }
+        }
+        !self.reimports.is_empty()
+    }
+
+    /// Where to go on; `None` at the end.
+    fn reimport_rows<P: TableFamily>(
+        &mut self,
+        walk: Reimport,
+        budget: &mut usize,
+    ) -> Option<Reimport> {
+        let slots = self.rib.table::<P>().slots();
+        let end = slots.min(walk.row.saturating_add(u32::try_from(*budget).unwrap_or(u32::MAX)));
+        *budget -= (end - walk.row.min(end)) as usize;
+        let counts = self.rib.counts::<P>(walk.peer);
+        if counts.received > 0 {
+            for row in (walk.row..end).map(RowId) {
+                self.reimport_row::<P>(walk.peer, row);
+            }
+        }
+        match (end < slots && counts.received > 0, walk.family) {
+            (true, _) => Some(Reimport { row: end, ..walk }),
+            (false, 0) => Some(Reimport { family: 1, row: 0, ..walk }),
+            (false, _) => None,
+        }
+    }
+
+    fn reimport_row<P: TableFamily>(&mut self, peer: PeerIx, row: RowId) {
+        // Stale paths are about to be sent again or to go.
+        let ours: smallvec::SmallVec<[rib::Path; 4]> = (self.rib.paths::<P>(row))
+            .filter(|path| path.peer == peer && !self.rib.is_stale::<P>(path))
+            .copied()
+            .collect();
+        if ours.is_empty() {
+            return;
+        }
+        let prefix = self.rib.prefix::<P>(row);
+        let Some(mut life) = self.lives.take(peer) else { return };
+        for path in ours {
+            let key = (prefix.into(), path.path_id);
+            let kept = life.originals.as_ref().and_then(|o| o.0.get(&key)).copied();
+            let received = kept.unwrap_or(path.attr);
+            let canonical = self.rib.attrs.bytes(received);
+            let own_as = AsPath::of(canonical).count(life.established.negotiated.local_as);
+            let looks = own_as > usize::from(life.config.allow_as_in);
+            let flags = path.flags.without(PathFlags::FILTERED.with(PathFlags::AS_LOOP));
+            let flags = if looks { flags.with(PathFlags::AS_LOOP) } else { flags };
+            // The table may hold the last reference.
+            self.rib.attrs.retain(received);
+            let (attr, flags) = match life.import.apply(&mut self.rib.attrs, prefix, received) {
+                ImportVerdict::Accept(accepted) => (accepted, flags),
+                ImportVerdict::Deny => (received, flags.with(PathFlags::FILTERED)),
+            };
+            self.rib.announce(peer, path.path_id, prefix, attr, path.next_hop, flags);
+            if let Some(originals) = &mut life.originals {
+                originals.note(&mut self.rib.attrs, key, received, attr);
+            }
+            self.rib.attrs.release(received);
+        }
+        self.lives.put_back(peer, life);
+    }
+}
