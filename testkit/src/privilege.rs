@@ -5,7 +5,7 @@
 //! network and mount namespace, tmpfs on `/run`), and takes over its result: a user namespace
 //! cannot be entered by a process with several threads, which a test binary is.
 
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 
 use crate::skip::{Reason, skip};
 
@@ -28,32 +28,12 @@ pub fn in_namespaces<F: FnOnce()>(body: F) {
         }
         return;
     }
-    let probe = Command::new("unshare")
-        .args(["-Urnm", "true"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    if !probe.is_ok_and(|status| status.success()) {
-        skip(
-            &test,
-            &Reason::Privilege(
-                "no user namespaces for ordinary users here: run as root, or allow them \
-                 (sysctl kernel.apparmor_restrict_unprivileged_userns=0, or \
-                 kernel.unprivileged_userns_clone=1)"
-                    .into(),
-            ),
-        );
+    if let Err(reason) = has_user_namespaces() {
+        skip(&test, &reason);
         return;
     }
-    let exe = std::env::current_exe().expect("a running test has a path");
-    let output = Command::new("unshare")
-        .args(["-Urnm", "sh", "-c"])
-        .arg("mount -t tmpfs tmpfs /run && ip link set lo up && exec \"$0\" \"$@\"")
-        .arg(exe)
-        .args(["--exact", &test, "--nocapture", "--include-ignored", "--test-threads=1"])
-        .env(INSIDE, "1")
-        .output()
-        .expect("unshare was there a moment ago");
+    let args = ["--exact", &test, "--nocapture", "--include-ignored", "--test-threads=1"];
+    let output = inner(&args.map(String::from)).output().expect("unshare was there a moment ago");
     let text = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     // "0 passed" would mean that the name was wrong and nothing was tested.
@@ -61,6 +41,61 @@ pub fn in_namespaces<F: FnOnce()>(body: F) {
         output.status.success() && text.contains("test result: ok. 1 passed"),
         "inside the user namespace:\n{text}\n{errors}"
     );
+}
+
+/// As [`in_namespaces`] for a test program with a `main` of its own: `body` is all of it. An ordinary
+/// user's program runs itself once more, with the same arguments, and takes over its exit code.
+///
+/// # Panics
+/// In strict mode, instead of skipping.
+pub fn program_in_namespaces(name: &str, body: impl FnOnce() -> ExitCode) -> ExitCode {
+    if nix::unistd::geteuid().is_root() {
+        return match can_make_namespaces() {
+            Ok(()) => body(),
+            Err(reason) => {
+                skip(name, &reason);
+                ExitCode::SUCCESS
+            }
+        };
+    }
+    if let Err(reason) = has_user_namespaces() {
+        skip(name, &reason);
+        return ExitCode::SUCCESS;
+    }
+    let status = inner(&std::env::args().skip(1).collect::<Vec<_>>()).status();
+    let code = status.ok().and_then(|status| status.code());
+    code.and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+/// This program once more, as root of a user namespace.
+fn inner(args: &[String]) -> Command {
+    let exe = std::env::current_exe().expect("a running test has a path");
+    let mut command = Command::new("unshare");
+    command
+        .args(["-Urnm", "sh", "-c"])
+        .arg("mount -t tmpfs tmpfs /run && ip link set lo up && exec \"$0\" \"$@\"")
+        .arg(exe)
+        .args(args)
+        .env(INSIDE, "1");
+    command
+}
+
+/// Whether an ordinary user can be root somewhere.
+fn has_user_namespaces() -> Result<(), Reason> {
+    let probe = Command::new("unshare")
+        .args(["-Urnm", "true"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    if probe.is_ok_and(|status| status.success()) {
+        return Ok(());
+    }
+    Err(Reason::Privilege(
+        "no user namespaces for ordinary users here: run as root, or allow them \
+         (sysctl kernel.apparmor_restrict_unprivileged_userns=0, or \
+         kernel.unprivileged_userns_clone=1)"
+            .into(),
+    ))
 }
 
 /// Whether this process may make network namespaces.

@@ -97,7 +97,11 @@ impl Session {
         })
     }
 
-    fn new(stream: TcpStream) -> Result<Self> {
+    /// Takes over a connection.
+    ///
+    /// # Errors
+    /// When the socket refuses its options.
+    pub fn new(stream: TcpStream) -> Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(wait::PATIENCE))?;
         Ok(Self { stream, hold_time: 0 })
@@ -153,6 +157,49 @@ impl Session {
         }
         ensure!(message.kind == kind, "message type {} instead of {kind}", message.kind);
         Ok(message)
+    }
+
+    /// Reads the end of the connection, before which nothing more may come. Our side stays open
+    /// meanwhile: it is the speaker that closes.
+    ///
+    /// # Errors
+    /// When something else comes, or nothing.
+    pub fn expect_end(&mut self) -> Result<()> {
+        let mut octets = [0; 64];
+        match self.stream.read(&mut octets) {
+            Ok(0) => Ok(()),
+            Ok(count) => bail!("{:02x?} instead of the end", &octets[..count]),
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => Ok(()),
+            Err(error) => Err(error).context("the speaker does not close"),
+        }
+    }
+
+    /// Whether the speaker has something to say, waiting for it; `false` when it closes instead.
+    ///
+    /// # Errors
+    /// When neither happens in time.
+    pub fn is_greeted(&self) -> Result<bool> {
+        match self.stream.peek(&mut [0; 1]) {
+            Ok(count) => Ok(count > 0),
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => Ok(false),
+            Err(error) => Err(error).context("neither a message nor the end"),
+        }
+    }
+
+    /// Limits how long a read waits; [`wait::PATIENCE`] until then.
+    ///
+    /// # Errors
+    /// When the socket refuses.
+    pub fn set_patience(&self, patience: Duration) -> Result<()> {
+        self.stream.set_read_timeout(Some(patience)).context("set read timeout")
+    }
+
+    /// Ends the connection the hard way: with an RST.
+    ///
+    /// # Errors
+    /// When the socket refuses.
+    pub fn reset(self) -> Result<()> {
+        socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).context("linger")
     }
 
     /// Says that nothing more comes, and returns what the speaker still sends until it closes too: by
