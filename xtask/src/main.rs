@@ -1,10 +1,12 @@
-//! The project's chores, one sub-command each: `cargo xtask tidy`, `test`, `fuzz`, `bench-load`.
+//! The project's chores, one sub-command each: `cargo xtask tidy`, `test`, `fuzz`,
+//! `bench-load`, `conformance`.
 //!
 //! Called by people and by `.ci/run`; owns no product logic. Each chore lives in its own module,
 //! returns `Result`, and reports on stdout what it did; the exit code is 0 only when all went well.
 #![forbid(unsafe_code)]
 
 mod bench_load;
+mod conformance;
 mod fuzz;
 mod out;
 mod test;
@@ -32,6 +34,8 @@ enum Chore {
     Fuzz(fuzz::Args),
     /// Measure whole daemons: a big table from one peer to another, beside BIRD in the same run.
     BenchLoad(bench_load::Args),
+    /// Run the conformance suite and write its matrix, docs/conformance.md.
+    Conformance(conformance::Args),
 }
 
 fn main() -> ExitCode {
@@ -40,6 +44,7 @@ fn main() -> ExitCode {
         Chore::Test(args) => test::run(&args),
         Chore::Fuzz(args) => fuzz::run(&args),
         Chore::BenchLoad(args) => bench_load::run(&args),
+        Chore::Conformance(args) => conformance::run(&args),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,
