@@ -5,14 +5,17 @@
 //! machine shows up there. `UPDATE_GOLDEN=1 cargo test -p bgp-fsm --test fsm_table` writes it anew.
 #![allow(clippy::unwrap_used, reason = "a helper of tests fails like a test")]
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bgp_fsm::jitter::Jitter;
+use bgp_fsm::state::{Active, Connect};
 use bgp_fsm::{
-    ConnId, Effect, Effects, Fsm, Input, PeerConfig, RemoteAs, State, StateName, StopReason, Timer,
+    ConnId, Effect, Effects, Fsm, HoldTime, Input, PeerConfig, RemoteAs, State, StateName,
+    StopReason, Timer,
 };
 use bgp_wire::{Asn, Message, Notification, Open};
 
@@ -28,6 +31,67 @@ fn every_state_and_input() {
         assert_eq!(is, was, "line {} of tests/fsm_table.txt", number + 1);
     }
     assert_eq!(table.lines().count(), golden.lines().count());
+}
+
+/// The table leaves nothing out: the matches below have no wildcard, so that a new state, timer or
+/// input does not compile until it has a place here.
+#[test]
+fn nothing_is_left_out() {
+    let (peer, stop, notification) =
+        (peer_open(), StopReason::PeerDeconfigured, Notification::cease(4));
+    let inputs = inputs(&peer, &stop, &notification);
+    let named: BTreeSet<_> = inputs.iter().map(|(_, input)| input_number(input)).collect();
+    assert_eq!(named, (0..20).collect(), "every input, every timer");
+    let peer = Box::leak(Box::new(peer_open()));
+    for (id, expected) in [(ConnId::Outgoing, 0..8), (ConnId::Incoming, 3..8)] {
+        let rows = rows(peer).into_iter().filter(|row| row.id == id);
+        let named: BTreeSet<_> = rows
+            .map(|row| {
+                let mut fixture = Fixture::new(&row);
+                row.path.into_iter().for_each(|input| fixture.handle(input));
+                state_number(fixture.fsm.state())
+            })
+            .collect();
+        assert_eq!(named, expected.collect(), "{id:?}: every state");
+    }
+}
+
+fn state_number(state: &State) -> usize {
+    match state {
+        State::Idle(_) => 0,
+        State::Connect(Connect::Dialing) => 1,
+        State::Connect(Connect::Delaying) => 2,
+        State::Active(Active::Listening) => 3,
+        State::Active(Active::Delaying) => 4,
+        State::OpenSent(_) => 5,
+        State::OpenConfirm(_) => 6,
+        State::Established(_) => 7,
+    }
+}
+
+fn input_number(input: &Input<'_>) -> usize {
+    match input {
+        Input::Start => 0,
+        Input::Stop(_) => 1,
+        Input::Expired(Timer::ConnectRetry) => 2,
+        Input::Expired(Timer::Hold) => 3,
+        Input::Expired(Timer::Keepalive) => 4,
+        Input::Expired(Timer::DelayOpen) => 5,
+        Input::Expired(Timer::IdleHold) => 6,
+        Input::Expired(Timer::SendHold) => 7,
+        Input::TcpConfirmed => 8,
+        Input::TcpFails(_) => 9,
+        Input::Open(_) => 10,
+        Input::HeaderErr(_) => 11,
+        Input::OpenErr(_) => 12,
+        Input::CollisionDump => 13,
+        Input::NotificationVersion(_) => 14,
+        Input::Notification(_) => 15,
+        Input::Keepalive => 16,
+        Input::Update => 17,
+        Input::UpdateErr(_) => 18,
+        Input::RouteRefresh => 19,
+    }
 }
 
 /// The machine in one state, and how it got there.
@@ -70,6 +134,8 @@ fn rows(peer: &'static Open) -> Vec<Row> {
     let plain = config();
     let delaying = PeerConfig { delay_open: Some(Duration::from_secs(10)), ..config() };
     let passive = PeerConfig { passive: true, ..config() };
+    let delaying_passive = PeerConfig { passive: true, ..delaying.clone() };
+    let holdless = PeerConfig { hold_time: HoldTime::Off, ..config() };
     let row = |title, id, cfg: &PeerConfig, path: &[Input<'static>], expected| Row {
         title,
         id,
@@ -92,9 +158,12 @@ fn rows(peer: &'static Open) -> Vec<Row> {
         row("Connect, OPEN delayed", out, &delaying, &dialed, StateName::Connect),
         row("Active, waiting to dial", out, &plain, &refused, StateName::Active),
         row("Active, passive peer", out, &passive, &dialed[..1], StateName::Active),
+        row("Active, OPEN delayed", out, &delaying_passive, &dialed, StateName::Active),
         row("OpenSent", out, &plain, &dialed, StateName::OpenSent),
         row("OpenConfirm", out, &plain, &confirmed, StateName::OpenConfirm),
+        row("OpenConfirm, no hold time", out, &holdless, &confirmed, StateName::OpenConfirm),
         row("Established", out, &plain, &up, StateName::Established),
+        row("Established, no hold time", out, &holdless, &up, StateName::Established),
         row("Incoming connection: Active", inc, &plain, &[], StateName::Active),
         row(
             "Incoming connection: Active, OPEN delayed",

@@ -2,6 +2,8 @@
 //! network. `shell` plays the runner and checks every effect.
 #![allow(clippy::unwrap_used, reason = "a helper of tests fails like a test")]
 
-mod pair;
+mod network;
 mod random_events;
+mod random_network;
+mod scenarios;
 mod shell;

@@ -1,10 +1,10 @@
 //! A shell that owns nothing: it plays the part of the runner for one `Peer`, keeps the books of
 //! connections and sessions, and fails when an effect breaks the contract of `effect.rs`.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use bgp_fsm::{ConnId, Effect, Effects, Event, Peer, StateName};
-use bgp_wire::{Framed, MAX_MESSAGE, Message, next_frame};
+use bgp_fsm::{ConnId, DownReason, Effect, Effects, Event, Peer, StateName};
+use bgp_wire::{Framed, KEEPALIVE, MAX_MESSAGE, Message, next_frame};
 use bytes::Bytes;
 
 /// What the outside world sees of a handled event.
@@ -16,6 +16,9 @@ pub(crate) enum Action {
     Refuse(Bytes),
     Send(ConnId, Bytes),
     Close(ConnId),
+    Up,
+    /// With the hold time of the session that ended.
+    Down(DownReason, Option<Duration>),
 }
 
 pub(crate) struct Shell {
@@ -23,6 +26,9 @@ pub(crate) struct Shell {
     pub(crate) dialing: bool,
     open: [bool; 2],
     up: Option<ConnId>,
+    hold_time: Option<Duration>,
+    /// When the last KEEPALIVE left, by connection.
+    keepalive: [Option<Instant>; 2],
     pub(crate) ups: u32,
     pub(crate) downs: u32,
     state: StateName,
@@ -31,7 +37,17 @@ pub(crate) struct Shell {
 impl Shell {
     pub(crate) fn new(peer: Peer) -> Self {
         let state = peer.state();
-        Self { peer, dialing: false, open: [false; 2], up: None, ups: 0, downs: 0, state }
+        Self {
+            peer,
+            dialing: false,
+            open: [false; 2],
+            up: None,
+            hold_time: None,
+            keepalive: [None; 2],
+            ups: 0,
+            downs: 0,
+            state,
+        }
     }
 
     pub(crate) fn is_open(&self, id: ConnId) -> bool {
@@ -46,7 +62,10 @@ impl Shell {
                 self.open[ConnId::Outgoing as usize] = true;
             }
             Event::ConnectFailed(_) => assert!(std::mem::take(&mut self.dialing)),
-            Event::Closed(id, _) => assert!(std::mem::take(&mut self.open[id as usize])),
+            Event::Closed(id, _) => {
+                assert!(std::mem::take(&mut self.open[id as usize]));
+                self.keepalive[id as usize] = None;
+            }
             _ => {}
         }
         let mut out = Effects::new();
@@ -86,9 +105,11 @@ impl Shell {
                 Effect::Send(id, frame) => {
                     assert!(self.is_open(id), "sends on a connection that is not open");
                     assert_frame(&frame);
+                    self.check_cadence(now, id, &frame);
                     actions.push(Action::Send(id, frame));
                 }
                 Effect::Close(id) => {
+                    self.keepalive[id as usize] = None;
                     if std::mem::take(&mut self.open[id as usize]) {
                         actions.push(Action::Close(id));
                     } else {
@@ -97,15 +118,18 @@ impl Shell {
                         actions.push(Action::GiveUp);
                     }
                 }
-                Effect::Up(id, _) => {
+                Effect::Up(id, negotiated) => {
                     assert!(self.is_open(id), "up without a connection");
                     assert_eq!(self.up.replace(id), None, "two sessions at once");
+                    self.hold_time = negotiated.hold_time;
                     self.ups += 1;
+                    actions.push(Action::Up);
                 }
-                Effect::Down(_) => {
+                Effect::Down(reason) => {
                     let id = self.up.take().expect("down without up");
                     assert!(!self.is_open(id), "down before the connection is closed");
                     self.downs += 1;
+                    actions.push(Action::Down(reason, self.hold_time));
                 }
                 Effect::StateChanged { from, to } => {
                     assert_eq!(from, self.state);
@@ -122,6 +146,16 @@ impl Shell {
         assert_eq!(self.up.is_some(), self.state == StateName::Established);
         self.check_deadline(now);
         actions
+    }
+
+    /// Never more than one KEEPALIVE a second (RFC 4271 section 4.4).
+    fn check_cadence(&mut self, now: Instant, id: ConnId, frame: &[u8]) {
+        if frame == KEEPALIVE
+            && let Some(before) = self.keepalive[id as usize].replace(now)
+        {
+            let gap = now - before;
+            assert!(gap >= Duration::from_secs(1), "two KEEPALIVEs in {gap:?}");
+        }
     }
 
     /// A running peer always waits for something that will come by itself. The exceptions are a
