@@ -11,6 +11,7 @@
 //! requests, a Cease to every neighbour, kernel routes as asked.
 
 use std::io::IsTerminal;
+use std::path::Path;
 use std::sync::Arc;
 
 use k8s_bridge::Index;
@@ -60,7 +61,7 @@ async fn serve(args: RunArgs) -> Result<(), Failure> {
         let folder = args.manifests.display();
         return Err(Failure::Failed(format!("cannot read the folder {folder}: {e}")));
     }
-    let native = Native::start(speaker_options(&args)).await.map_err(|e| {
+    let native = Native::start(speaker_options(&args, &path)).await.map_err(|e| {
         Failure::Failed(format!("{e}; --fib none runs without touching the kernel"))
     })?;
     let watch = manifest::watch(&args.manifests).map_err(|e| Failure::Failed(e.to_string()))?;
@@ -92,12 +93,26 @@ async fn serve(args: RunArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn speaker_options(args: &RunArgs) -> SpeakerOptions {
+fn speaker_options(args: &RunArgs, control: &Path) -> SpeakerOptions {
     let fib = match args.fib {
         FibChoice::Kernel => FibMode::Kernel,
         FibChoice::None => FibMode::None,
     };
-    SpeakerOptions { fib, table: args.fib_table, ..SpeakerOptions::default() }
+    // Beside the control socket: two daemons never share one.
+    let folder = args.state_dir.as_deref().or_else(|| control.parent());
+    SpeakerOptions {
+        fib,
+        table: args.fib_table,
+        state_file: folder.map(|folder| folder.join(state_file_name(&args.node))),
+        ..SpeakerOptions::default()
+    }
+}
+
+/// One file a node, whatever its name is made of.
+fn state_file_name(node: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    let node: String = node.chars().map(|c| if plain(c) { c } else { '_' }).collect();
+    format!("restart-{node}.json")
 }
 
 /// What this process runs for its node.

@@ -10,6 +10,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -228,6 +229,9 @@ pub struct SpeakerOptions {
     pub table: u32,
     /// Route protocol number that marks our routes.
     pub protocol: u8,
+    /// File that tells the next process what this one left in the kernel; it must survive the
+    /// process but need not survive the machine. `None`: a restart is never a graceful one of ours.
+    pub state_file: Option<PathBuf>,
 }
 
 impl Default for SpeakerOptions {
@@ -236,6 +240,7 @@ impl Default for SpeakerOptions {
             fib: FibMode::Kernel,
             table: fib_netlink::MAIN_TABLE,
             protocol: fib_netlink::DEFAULT_PROTOCOL,
+            state_file: None,
         }
     }
 }

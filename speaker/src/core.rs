@@ -9,31 +9,27 @@
 //!        └── outbox, group member <── Exports ─┴─> FIB consumer
 //! ```
 //!
-//! Invariants: a [`Life`] exists exactly while its session is Established; its attribute reference is
-//! released with it; originated paths belong to the one `Local` peer.
+//! Invariants: originated paths belong to the one `Local` peer.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::time::Instant;
 
-use bgp_fsm::session::{Established, Outbox};
-use bgp_wire::update::{AttrScratch, UpdateContext};
-use bgp_wire::{Family, FamilySet, NextHop, Prefix};
-use bytes::Bytes;
-use rib::export::{Exports, FrameSink, MemberId};
-use rib::policy::ImportPolicy;
+use bgp_wire::{Family, NextHop, Prefix};
+use rib::export::Exports;
 use rib::{
-    AttrId, ConsumerIx, Interest, NextHopId, NextHopKey, PathFlags, PeerInfo, PeerIx, PeerKind,
-    Resolution, Rib,
+    ConsumerIx, Interest, NextHopId, NextHopKey, PathFlags, PeerInfo, PeerIx, PeerKind, Resolution,
+    Rib,
 };
 
 use crate::alarm::Alarms;
 use crate::config::{NeighborConfig, Origination, RouterConfig};
 use crate::kernel::{Kernel, Reached};
-use crate::limits::{Held, Limit, LimitNote};
-use crate::local::Ends;
-use crate::soft::{Originals, Reimport};
+use crate::life::Lives;
+use crate::limits::{Held, LimitNote};
+use crate::restart::helper::Kept;
+use crate::restart::own::OwnRestart;
+use crate::soft::Reimport;
 use crate::tally::Tally;
 
 /// See the module's documentation.
@@ -62,6 +58,8 @@ pub(crate) struct Core {
     pub(crate) notes: Vec<LimitNote>,
     /// Neighbours whose import settings are being applied anew.
     pub(crate) reimports: Vec<Reimport>,
+    /// Our own restart.
+    pub(crate) own: OwnRestart,
 }
 
 /// One configured neighbour.
@@ -69,6 +67,8 @@ pub(crate) struct Core {
 pub(crate) struct Neighbor {
     pub(crate) config: Arc<NeighborConfig>,
     pub(crate) life: Option<PeerIx>,
+    /// Stale routes of a session that has ended.
+    pub(crate) kept: Option<Kept>,
     /// Counts of the sessions before the present one.
     pub(crate) past: Tally,
     /// Why there is no session although there should be one.
@@ -77,103 +77,9 @@ pub(crate) struct Neighbor {
     pub(crate) held: Option<Held>,
 }
 
-/// Sessions that are up.
-#[derive(Debug, Default)]
-pub(crate) struct Lives(Vec<Option<Life>>);
-
-/// What an Established session holds here.
-#[derive(Debug)]
-pub(crate) struct Life {
-    pub(crate) name: Arc<str>,
-    pub(crate) config: Arc<NeighborConfig>,
-    pub(crate) established: Established,
-    pub(crate) outbox: Outbox,
-    pub(crate) member: Option<MemberId>,
-    pub(crate) import: ImportPolicy,
-    pub(crate) context: UpdateContext,
-    pub(crate) ends: Ends,
-    pub(crate) scratch: AttrScratch,
-    pub(crate) last: Option<LastSet>,
-    pub(crate) end_of_rib: FamilySet,
-    /// When the last UPDATE came, for "has it told us everything".
-    pub(crate) heard: Instant,
-    /// Announcements refused because `maximum_prefix` was reached.
-    pub(crate) over_limit: u64,
-    /// What the neighbour has told us in this session.
-    pub(crate) tally: Tally,
-    /// Where each family stands with `maximum_prefix`.
-    pub(crate) limits: [Limit; 2],
-    /// What was sent, where policy changed it; only without route refresh.
-    pub(crate) originals: Option<Originals>,
-}
-
-/// The attributes of the message before, the first level of interning: full tables come in runs.
-#[derive(Debug)]
-pub(crate) struct LastSet {
-    pub(crate) raw: Vec<u8>,
-    /// One reference is held.
-    pub(crate) attr: AttrId,
-    pub(crate) flags: PathFlags,
-}
-
-impl Life {
-    /// Directly connected, so that a dead link means a dead session.
-    pub(crate) fn runs_over_link(&self) -> bool {
-        let single_hop = self.established.ifindex != 0
-            || (self.established.negotiated.ebgp && self.config.ttl.is_none_or(|ttl| ttl == 1));
-        single_hop && self.ends.ifindex != 0 && !self.established.local.ip().is_loopback()
-    }
-}
-
-impl Lives {
-    /// Takes a session's state out while it and the tables are worked on together.
-    pub(crate) fn take(&mut self, ix: PeerIx) -> Option<Life> {
-        self.0.get_mut(ix.index())?.take()
-    }
-
-    /// Puts back what [`take`](Self::take) took.
-    pub(crate) fn put_back(&mut self, ix: PeerIx, life: Life) {
-        self.insert(ix, life);
-    }
-
-    pub(crate) fn get(&self, ix: PeerIx) -> Option<&Life> {
-        self.0.get(ix.index())?.as_ref()
-    }
-
-    pub(crate) fn get_mut(&mut self, ix: PeerIx) -> Option<&mut Life> {
-        self.0.get_mut(ix.index())?.as_mut()
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (PeerIx, &Life)> {
-        (0..).map(PeerIx).zip(&self.0).filter_map(|(ix, life)| Some((ix, life.as_ref()?)))
-    }
-
-    fn insert(&mut self, ix: PeerIx, life: Life) {
-        if self.0.len() <= ix.index() {
-            self.0.resize_with(ix.index() + 1, || None);
-        }
-        self.0[ix.index()] = Some(life);
-    }
-}
-
-/// Frames go straight to the sessions' outboxes. A push is never refused for want of room here: the
-/// exporter asks `has_room` before each batch, and the outbox takes a batch beyond its bound.
-impl FrameSink for Lives {
-    fn push(&mut self, peer: PeerIx, frame: &Bytes) {
-        if let Some(life) = self.get(peer) {
-            // Closed: the session is ending and `session_down` is on its way.
-            let _closed = life.outbox.push(frame.clone());
-        }
-    }
-
-    fn has_room(&self, peer: PeerIx) -> bool {
-        self.get(peer).is_none_or(|life| life.outbox.has_room())
-    }
-}
-
 impl Core {
     /// Empty tables for a router; neighbours and originations come with [`crate::router`].
-    pub(crate) fn new(config: &RouterConfig, kernel: Option<Arc<Kernel>>) -> Self {
+    pub(crate) fn new(config: &RouterConfig, kernel: Option<Arc<Kernel>>, own: OwnRestart) -> Self {
         let mut rib = Rib::new(config.decision.clone());
         let local = rib
             .add_peer(PeerInfo {
@@ -200,6 +106,7 @@ impl Core {
             origination_sets: Vec::new(),
             kernel,
             reached: Vec::new(),
+            own,
             alarms: Alarms::default(),
             notes: Vec::new(),
             reimports: Vec::new(),
@@ -218,95 +125,6 @@ impl Core {
                 self.fib = None;
             }
             _ => {}
-        }
-    }
-
-    /// A session is Established: from now on its routes count and it is sent ours.
-    pub(crate) fn session_up(
-        &mut self,
-        name: &Arc<str>,
-        established: &Established,
-        outbox: Outbox,
-        now: Instant,
-    ) -> Option<PeerIx> {
-        let config = Arc::clone(&self.neighbors.get(name)?.config);
-        let negotiated = Arc::clone(&established.negotiated);
-        let kind = match negotiated.ebgp {
-            true => PeerKind::Ebgp,
-            false => PeerKind::Ibgp { client: config.route_reflector_client },
-        };
-        let ends = Ends::of(established.local.ip(), established.ifindex);
-        let ix = self.rib.add_peer(PeerInfo {
-            addr: established.remote.ip(),
-            ifindex: established.ifindex,
-            asn: negotiated.peer_as,
-            router_id: negotiated.peer_router_id,
-            kind,
-        })?;
-        let life = Life {
-            name: Arc::clone(name),
-            import: ImportPolicy::new(&config.import, self.config.asn).ok()?,
-            config,
-            established: established.clone(),
-            outbox,
-            member: None,
-            context: UpdateContext {
-                as4: negotiated.as4,
-                ebgp: negotiated.ebgp,
-                local_as: negotiated.local_as,
-                families: negotiated.families,
-                add_path: negotiated.add_path_rx,
-                extended_next_hop: match negotiated.ext_next_hop_v4 {
-                    true => FamilySet::IPV4_UNICAST,
-                    false => FamilySet::EMPTY,
-                },
-                // Confederations and AIGP cannot be configured.
-                ..UpdateContext::default()
-            },
-            ends,
-            scratch: AttrScratch::default(),
-            last: None,
-            end_of_rib: FamilySet::EMPTY,
-            heard: now,
-            over_limit: 0,
-            tally: Tally::default(),
-            limits: Default::default(),
-            originals: (!negotiated.route_refresh).then(Originals::default),
-        };
-        let key = self.group_key(&life);
-        self.lives.insert(ix, life);
-        let member = self.exports.join(&mut self.rib, key, ix);
-        if let Some(life) = self.lives.get_mut(ix) {
-            life.member = Some(member);
-        }
-        if let Some(neighbor) = self.neighbors.get_mut(name) {
-            neighbor.life = Some(ix);
-            neighbor.held = None;
-        }
-        Some(ix)
-    }
-
-    /// The session has ended: its routes stop counting at once and are swept in slices.
-    pub(crate) fn session_down(&mut self, ix: PeerIx) {
-        let Some(mut life) = self.lives.take(ix) else { return };
-        life.import.clear(&mut self.rib.attrs);
-        if let Some(originals) = &mut life.originals {
-            originals.clear(&mut self.rib.attrs);
-        }
-        self.alarms.forget(ix);
-        self.reimports.retain(|walk| walk.peer != ix);
-        if let Some(last) = life.last {
-            self.rib.attrs.release(last.attr);
-        }
-        if let Some(member) = life.member {
-            self.exports.leave(&mut self.rib, member);
-        }
-        self.rib.peer_down(ix);
-        if let Some(neighbor) = self.neighbors.get_mut(&life.name) {
-            neighbor.past.add(&life.tally);
-            if neighbor.life == Some(ix) {
-                neighbor.life = None;
-            }
         }
     }
 

@@ -11,7 +11,8 @@ use bgp_fsm::Role;
 use bgp_wire::Family;
 use rib::export::{AddPathSend, GroupKey, NextHopMode, OtcRule, PrivateAs, SessionKind};
 
-use crate::core::{Core, Life};
+use crate::core::Core;
+use crate::life::Life;
 use crate::options::{self, RemovePrivateAs};
 
 impl Core {

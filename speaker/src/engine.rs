@@ -24,6 +24,7 @@ use crate::diagnose::Baseline;
 use crate::fib::FibWriter;
 use crate::kernel::Kernel;
 use crate::listener::{Directory, Listener};
+use crate::restart::record::{Found, Recorder};
 use crate::router::Router;
 use crate::view::SpeakerEvent;
 
@@ -55,6 +56,7 @@ struct Engine {
     directory: Arc<Directory>,
     kernel: Option<Arc<Kernel>>,
     fib: Option<FibWriter>,
+    recorder: Arc<Recorder>,
     events: broadcast::Sender<SpeakerEvent>,
     /// What the kernel had counted when we began.
     baseline: Baseline,
@@ -65,6 +67,8 @@ struct Engine {
 
 #[derive(Debug, Default)]
 struct Applied {
+    /// Routers have been started: later ones have not been restarted.
+    begun: bool,
     listeners: HashMap<SocketAddr, Listener>,
     stopped: bool,
 }
@@ -95,8 +99,13 @@ impl SpeakerHandle {
                 (Some(kernel), Some(fib.map_err(|e| StartError::Kernel(e.to_string()))?))
             }
         };
+        let recorder = match &fib {
+            Some(fib) => fib.recorder(),
+            None => Arc::new(Recorder::open(&options, None)),
+        };
         let engine = Arc::new(Engine {
             options,
+            recorder,
             directory: Arc::new(Directory::default()),
             kernel,
             fib,
@@ -118,9 +127,11 @@ impl SpeakerHandle {
         }
         self.drop_routers(&config, &mut report).await;
         self.reconcile_listeners(&mut applied, &config, &mut report);
+        let begins = !config.routers.is_empty();
         for (name, router_config) in config.routers {
             self.apply_router(&applied, name, router_config, &mut report).await;
         }
+        applied.begun |= begins;
         if let Some(fib) = &self.engine.fib {
             fib.set_routers(self.routers().iter().map(|r| Arc::downgrade(&r.shared)).collect());
             if !report.routers_changed.is_empty() {
@@ -136,21 +147,26 @@ impl SpeakerHandle {
         self.engine.events.subscribe()
     }
 
-    /// Stops every session with a Cease (Administrative Shutdown, `reason` as the shutdown
-    /// communication of RFC 9003). Kernel routes stay unless `remove_routes`, so that forwarding
-    /// goes on over a restart.
+    /// Stops every session. Kernel routes stay unless `remove_routes`, so that forwarding goes on
+    /// over a restart, and neighbours with graceful restart are left so that they keep our routes:
+    /// without a NOTIFICATION, or with one that is no Hard Reset (RFC 8538). All others get a Cease
+    /// (Administrative Shutdown, `reason` as the shutdown communication of RFC 9003).
     pub async fn stop(&self, reason: &str, remove_routes: bool) {
         let mut applied = self.engine.applied.lock().await;
         applied.stopped = true;
         applied.listeners.clear();
         match &self.engine.fib {
-            Some(fib) if remove_routes => fib.remove_all().await,
+            Some(fib) if remove_routes => {
+                self.engine.recorder.erase();
+                fib.remove_all().await;
+            }
             // Withdrawals that follow from our own stop must not reach the kernel.
             Some(fib) => fib.freeze(),
             None => {}
         }
         let routers = self.routers();
-        let all = futures_util::future::join_all(routers.iter().map(|r| r.stop(reason)));
+        let all =
+            futures_util::future::join_all(routers.iter().map(|r| r.stop(reason, !remove_routes)));
         if tokio::time::timeout(STOP_TIMEOUT, all).await.is_err() {
             tracing::warn!("some neighbours did not take the Cease within {STOP_TIMEOUT:?}");
         }
@@ -177,7 +193,7 @@ impl SpeakerHandle {
             if let Some(fib) = &self.engine.fib {
                 fib.set_routers(self.routers().iter().map(|r| Arc::downgrade(&r.shared)).collect());
             }
-            router.stop("router reconfigured").await;
+            router.stop("router reconfigured", false).await;
         }
     }
 
@@ -200,6 +216,7 @@ impl SpeakerHandle {
                 self.engine.kernel.clone(),
                 self.engine.fib.clone(),
                 self.engine.events.clone(),
+                if applied.begun { Found::default() } else { self.engine.recorder.found },
             );
             if !report.routers_changed.contains(&name) {
                 report.routers_changed.push(name.clone());

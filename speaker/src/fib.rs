@@ -31,6 +31,7 @@ use tracing::{debug, info, warn};
 use crate::clock;
 use crate::config::SpeakerOptions;
 use crate::core::Core;
+use crate::restart::record::Recorder;
 use crate::router::Shared;
 
 /// Rows read under one hold of a router's lock.
@@ -55,6 +56,7 @@ struct Inner {
     routers: RwLock<Vec<Weak<Shared>>>,
     /// When the present synchronisation began; `None` when there are no stale routes.
     syncing: Mutex<Option<Instant>>,
+    recorder: Arc<Recorder>,
 }
 
 impl FibWriter {
@@ -62,8 +64,10 @@ impl FibWriter {
     pub(crate) async fn open(options: &SpeakerOptions) -> Result<Self, fib_netlink::Error> {
         let config = FibConfig { table: options.table, protocol: options.protocol, metric: None };
         let fib = Fib::open(config).await?;
+        let recorder = Arc::new(Recorder::open(options, Some(&fib.status())));
         let inner = Arc::new(Inner {
             fib,
+            recorder,
             wake: Notify::new(),
             frozen: AtomicBool::new(false),
             routers: RwLock::default(),
@@ -71,6 +75,11 @@ impl FibWriter {
         });
         tokio::spawn(Arc::clone(&inner).run());
         Ok(Self(inner))
+    }
+
+    /// What the run before has left.
+    pub(crate) fn recorder(&self) -> Arc<Recorder> {
+        Arc::clone(&self.0.recorder)
     }
 
     /// There may be changed rows.
@@ -144,15 +153,24 @@ impl Inner {
             } else {
                 self.wake.notified().await;
             }
+            if self.routers().iter().any(|router| router.core().is_deferring()) {
+                // After a restart the kernel goes on with what it has until we know better.
+                continue;
+            }
+            let mut wrote = false;
             while !self.frozen.load(Ordering::SeqCst) {
                 let changes = self.changes();
                 if changes.is_empty() {
                     break;
                 }
+                wrote = true;
                 if self.fib.apply(changes).await.is_err() {
                     warn!("the kernel's route writer has ended; routes are no longer installed");
                     return;
                 }
+            }
+            if wrote && !syncing {
+                self.recorder.in_step(&self.fib.status());
             }
             self.end_sync_if_converged().await;
         }
@@ -221,12 +239,20 @@ impl Inner {
         }
         *self.syncing.lock().unwrap_or_else(PoisonError::into_inner) = None;
         match self.fib.end_sync().await {
-            Ok(applied) => info!(
-                stale = applied.removed,
-                after_ms = waited.as_millis(),
-                converged,
-                "kernel routes are in step"
-            ),
+            Ok(applied) => {
+                info!(
+                    stale = applied.removed,
+                    after_ms = waited.as_millis(),
+                    converged,
+                    "kernel routes are in step"
+                );
+                self.recorder.in_step(&self.fib.status());
+                for router in routers {
+                    if router.core().forwarding_is_whole() {
+                        router.tell_restart_state();
+                    }
+                }
+            }
             Err(error) => warn!(%error, "cannot sweep stale kernel routes"),
         }
     }

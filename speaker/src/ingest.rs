@@ -28,7 +28,8 @@ use rib::{AttrId, NextHopId, PathFlags, PeerIx, TableFamily};
 use tracing::debug;
 
 use crate::config::{OverLimit, RouterConfig};
-use crate::core::{Core, LastSet, Life};
+use crate::core::Core;
+use crate::life::{LastSet, Life};
 use crate::soft::Originals;
 
 /// What the session has to be told after a burst.
@@ -79,6 +80,7 @@ impl Core {
         let view = UpdateView::parse(body, &life.context).map_err(|e| e.notification(frame))?;
         if let Some(family) = view.end_of_rib() {
             life.end_of_rib.insert(family);
+            self.end_of_kept(&life.name, family);
             outcome.end_of_rib.push(family);
             return Ok(());
         }

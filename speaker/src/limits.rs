@@ -25,7 +25,8 @@ use tracing::warn;
 
 use crate::alarm::Alarm;
 use crate::config::{MaximumPrefix, OverLimit};
-use crate::core::{Core, Life};
+use crate::core::Core;
+use crate::life::Life;
 
 /// Time between two requests for what was refused.
 const ASK_EVERY: Duration = Duration::from_secs(30);

@@ -18,6 +18,7 @@ use crate::config::{NeighborConfig, RouterConfig};
 use crate::core::{Core, Neighbor};
 use crate::kernel::Kernel;
 use crate::limits::Exceeded;
+use crate::restart::helper::ends_keeping;
 use crate::tally::Tally;
 
 /// A neighbour that sends no End-of-RIB has told everything when it was quiet for this long.
@@ -53,14 +54,18 @@ impl Core {
     ) -> Option<Exceeded> {
         let Some(neighbor) = self.neighbors.get_mut(name) else {
             let past = Tally::default();
-            let neighbor = Neighbor { config, life: None, past, problem: None, held: None };
+            let neighbor =
+                Neighbor { config, life: None, kept: None, past, problem: None, held: None };
             self.neighbors.insert(Arc::clone(name), neighbor);
             return None;
         };
         neighbor.config = Arc::clone(&config);
         neighbor.problem = None;
         neighbor.held = None;
-        let ix = neighbor.life?;
+        if ends_keeping(&config) {
+            self.forget_kept(name);
+        }
+        let ix = self.neighbors.get(name)?.life?;
         let life = self.lives.get_mut(ix)?;
         let before = std::mem::replace(&mut life.config, config);
         let after = &life.config;
@@ -78,6 +83,12 @@ impl Core {
         if let Some(neighbor) = self.neighbors.get_mut(name) {
             neighbor.problem = Some(problem.to_owned());
         }
+    }
+
+    /// Takes a neighbour without a session out.
+    pub(crate) fn remove_neighbor(&mut self, name: &str) {
+        self.forget_kept(name);
+        self.neighbors.remove(name);
     }
 
     /// Applies the import settings anew: by asking the neighbour for its routes again, or to what is

@@ -52,13 +52,19 @@ pub(crate) fn session_config(
         peer.role = bgp_fsm::Role::from_code(role.role as u8);
         peer.strict_role = role.strict;
     }
-    // RFC 4724 section 3: without families it only says that we send and understand End-of-RIB.
-    peer.other_capabilities = vec![Capability::GracefulRestart {
-        restarting: false,
-        notification: false,
-        restart_time: 0,
-        families: Vec::new(),
-    }];
+    peer.graceful_restart = config.graceful_restart.map(|restart| bgp_fsm::GracefulRestart {
+        restart_time: restart.restart_time,
+        long_lived: restart.long_lived,
+    });
+    if peer.graceful_restart.is_none() {
+        // RFC 4724 section 3: without families it only says that we send and understand End-of-RIB.
+        peer.other_capabilities = vec![Capability::GracefulRestart {
+            restarting: false,
+            notification: false,
+            restart_time: 0,
+            families: Vec::new(),
+        }];
+    }
     let mut session = SessionConfig::new(peer, remote);
     session.local = local.map(|a| SocketAddr::new(a, 0));
     session.ttl = ttl(router, config, remote.ip());

@@ -25,7 +25,8 @@ impl Core {
             self.review_all_limits(now);
         }
         let reimporting = self.reimport_some(budget);
-        let exporting = self.exports.pump(&mut self.rib, &mut self.lives, budget);
+        let exporting =
+            !self.is_deferring() && self.exports.pump(&mut self.rib, &mut self.lives, budget);
         sweeping || reimporting || exporting
     }
 

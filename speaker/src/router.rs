@@ -24,6 +24,7 @@ use tokio::sync::{Notify, broadcast};
 use tokio::task::JoinHandle;
 use tracing::{debug, info, warn};
 
+use crate::clock;
 use crate::config::{Listen, NeighborConfig, RouterConfig};
 use crate::core::Core;
 use crate::engine::ApplyReport;
@@ -31,6 +32,8 @@ use crate::fib::FibWriter;
 use crate::kernel::Kernel;
 use crate::listener::{Directory, Entry, Listener};
 use crate::options::Remote;
+use crate::restart::own::OwnRestart;
+use crate::restart::record::Found;
 use crate::session::NeighborSession;
 use crate::view::SpeakerEvent;
 
@@ -52,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) name: Arc<str>,
     core: Mutex<Core>,
     pump: Notify,
+    /// A deadline of a restart may have changed.
+    pub(crate) restarts: Notify,
     fib: Option<FibWriter>,
     pub(crate) kernel: Option<Arc<Kernel>>,
     events: broadcast::Sender<SpeakerEvent>,
@@ -97,6 +102,11 @@ impl Shared {
         session.map(|session| session.snapshot())
     }
 
+    /// Every session that runs.
+    pub(crate) fn all_sessions(&self) -> Vec<Arc<SessionHandle>> {
+        self.sessions().values().filter_map(Weak::upgrade).collect()
+    }
+
     pub(crate) fn sessions(&self) -> MutexGuard<'_, HashMap<Arc<str>, Weak<SessionHandle>>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -111,7 +121,7 @@ impl Shared {
             loop {
                 let (more, install, notes) = {
                     let mut core = self.core();
-                    let more = core.pump(PUMP_ROWS, crate::clock());
+                    let more = core.pump(PUMP_ROWS, clock());
                     (more, core.has_rows_for_kernel(), core.take_notes())
                 };
                 self.tell(notes);
@@ -158,17 +168,22 @@ impl Router {
         kernel: Option<Arc<Kernel>>,
         fib: Option<FibWriter>,
         events: broadcast::Sender<SpeakerEvent>,
+        found: Found,
     ) -> Arc<Self> {
         let shared = Arc::new(Shared {
             name: name.into(),
-            core: Mutex::new(Core::new(config, kernel.clone())),
+            core: Mutex::new(Core::new(config, kernel.clone(), OwnRestart::new(found, clock()))),
             pump: Notify::new(),
+            restarts: Notify::new(),
             fib,
             kernel: kernel.clone(),
             events,
             sessions: Mutex::default(),
         });
-        let mut tasks = vec![tokio::spawn(Arc::clone(&shared).pump())];
+        let mut tasks = vec![
+            tokio::spawn(Arc::clone(&shared).pump()),
+            tokio::spawn(Arc::clone(&shared).watch_restarts()),
+        ];
         if let Some(kernel) = kernel {
             tasks.push(tokio::spawn(Arc::clone(&shared).follow_kernel(kernel)));
         }
@@ -206,18 +221,21 @@ impl Router {
             core.configure(&config);
             core.set_install(config.install_routes && self.shared.fib.is_some());
             core.set_originations(originations);
+            core.judge_own_restart(&config);
         }
         let gone: Vec<String> =
             running.peers.keys().filter(|name| !peers.contains_key(*name)).cloned().collect();
         for name in gone {
             if let Some(peer) = running.peers.remove(&name) {
                 self.drop_peer(&name, peer, StopReason::PeerDeconfigured, listeners).await;
-                self.shared.core().neighbors.remove(&*name);
+                self.shared.core().remove_neighbor(&name);
             }
         }
         for (name, wanted) in peers {
             self.apply_peer(&mut running, &config, name, wanted, listeners, report).await;
         }
+        self.shared.core().sources_are_synced();
+        self.shared.restarts.notify_one();
         self.shared.wake();
     }
 
@@ -238,7 +256,7 @@ impl Router {
         let problem = |what: String| (self.name().to_owned(), name.clone(), what);
         let wanted = Arc::new(wanted);
         let key: Arc<str> = name.as_str().into();
-        let exceeded = self.shared.core().set_neighbor(&key, Arc::clone(&wanted), crate::clock());
+        let exceeded = self.shared.core().set_neighbor(&key, Arc::clone(&wanted), clock());
         let before = running.peers.remove(&name);
         if let Some(text) = &wanted.shutdown {
             if let Some(peer) = before {
@@ -272,7 +290,8 @@ impl Router {
             running.peers.insert(name, RunningPeer { config: wanted, session: None });
             return;
         }
-        let session_config = crate::peer::session_config(router, &name, &wanted, remote, local);
+        let mut session_config = crate::peer::session_config(router, &name, &wanted, remote, local);
+        session_config.peer.restart_state = self.shared.core().own.state();
         let session = match before {
             Some(RunningPeer { session: Some(session), config }) => {
                 let impact = crate::peer::session_config(router, &name, &config, remote, local)
@@ -357,13 +376,18 @@ impl Router {
         }
     }
 
-    /// Ends all sessions with a Cease and all tasks.
-    pub(crate) async fn stop(&self, reason: &str) {
+    /// Ends all sessions and all tasks. `comes_back`: neighbours that can are to keep our routes.
+    pub(crate) async fn stop(&self, reason: &str, comes_back: bool) {
         let mut running = self.running.lock().await;
         let stops = std::mem::take(&mut running.peers).into_iter().map(|(name, peer)| async move {
             self.directory.remove(self.name(), &name);
             if let Some(session) = peer.session {
-                session.stop(StopReason::AdministrativeShutdown(Some(reason.to_owned()))).await;
+                let text = Some(reason.to_owned());
+                let reason = match comes_back {
+                    true => StopReason::Restarting(text),
+                    false => StopReason::AdministrativeShutdown(text),
+                };
+                session.stop(reason).await;
             }
         });
         futures_util::future::join_all(stops).await;

@@ -54,6 +54,7 @@ impl SessionHandler for NeighborSession {
         if self.life.is_none() {
             warn!(router = %self.shared.name, peer = %self.name, "no room in the tables for this session");
         }
+        self.shared.restarts.notify_one();
         self.shared.wake();
     }
 
@@ -93,7 +94,8 @@ impl SessionHandler for NeighborSession {
     fn down(&mut self, reason: &DownReason) {
         self.last_down = Some(reason.to_string());
         if let Some(life) = self.life.take() {
-            self.shared.core().session_down(life);
+            self.shared.core().session_down(life, reason, clock());
+            self.shared.restarts.notify_one();
             self.shared.wake();
         }
     }

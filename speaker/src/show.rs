@@ -16,9 +16,10 @@ use ipnet::IpNet;
 use rib::{Path, PathFlags, PeerIx, PeerKind, Reason, Rib, RowId, TableFamily, Verdict};
 
 use crate::clock;
-use crate::core::{Core, Life, Neighbor};
+use crate::core::{Core, Neighbor};
 use crate::engine::SpeakerHandle;
 use crate::fib::{ToNet, from_net};
+use crate::life::Life;
 use crate::render::attributes;
 use crate::router::Router;
 use crate::view::{

@@ -52,8 +52,8 @@ pub enum Command {
 #[derive(Clone, Debug, Args)]
 #[command(
     after_help = "Signals: SIGTERM and SIGINT close every session with a Cease and stop. Kernel \
-routes stay, so that traffic flows while the daemon is restarted; --remove-routes-on-exit takes \
-them away. Log level: RUST_LOG, for example RUST_LOG=info,speaker=debug.\n\n\
+routes stay, so that traffic flows while the daemon is restarted, and neighbours with graceful \
+restart are left so that they keep our routes; --remove-routes-on-exit takes it all away. Log level: RUST_LOG, for example RUST_LOG=info,speaker=debug.\n\n\
 Examples:\n  \
 cosmos run --manifests /etc/cosmos --node node1\n  \
 cosmos run --manifests ./config/samples --node node1 --fib none --control /tmp/c.sock\n  \
@@ -81,6 +81,10 @@ pub struct RunArgs {
     /// Remove our kernel routes on a graceful stop instead of keeping traffic flowing
     #[arg(long)]
     pub remove_routes_on_exit: bool,
+    /// Folder for what the next run must know of this one, so that a restart loses no traffic; it
+    /// must survive the process (mount it into a container) [default: that of the control socket]
+    #[arg(long, value_name = "DIR", env = "COSMOS_STATE_DIR")]
+    pub state_dir: Option<PathBuf>,
     /// Kernel routing table for our routes
     #[arg(long, value_name = "ID", default_value_t = 254, value_parser = clap::value_parser!(u32).range(1..))]
     pub fib_table: u32,

@@ -135,10 +135,8 @@ fn refuse_unsafe(spec: &BgpPeerSpec) -> Result<(), Refusal> {
 
 /// Fields that are accepted and left out.
 fn not_realised(spec: &BgpPeerSpec) -> Vec<String> {
-    let restart = spec.graceful_restart.as_ref().is_some_and(|g| g.enabled);
     let fields = [
         (spec.bfd.as_ref().is_some_and(|b| b.enabled), "bfd"),
-        (restart, "gracefulRestart"),
         (spec.multi_session == Some(true), "multiSession"),
         (spec.add_paths.is_some(), "addPaths"),
         (spec.role.is_some(), "role"),

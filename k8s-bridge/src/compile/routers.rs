@@ -304,12 +304,6 @@ fn router(
         originations: Vec::new(),
         peers: BTreeMap::new(),
     };
-    let restart = spec.graceful_restart.as_ref().is_some_and(|g| g.enabled);
-    let unrealised = [
-        restart.then_some("spec.gracefulRestart"),
-        spec.long_lived_graceful_restart.is_some().then_some("spec.longLivedGracefulRestart"),
-    ];
-    verdicts.not_realised(entry.key, unrealised.into_iter().flatten().map(str::to_owned));
     let defaults = router_defaults(spec)?;
     Ok(RouterDraft { router, defaults })
 }

@@ -23,7 +23,8 @@ use rib::{DecisionConfig, PathFlags, PeerIx};
 
 use crate::clock;
 use crate::config::{Listen, MaximumPrefix, NeighborConfig, OverLimit, RouterConfig};
-use crate::core::{Core, Life};
+use crate::core::Core;
+use crate::life::Life;
 use crate::options::{AddPath, Auth, NextHopMode, Remote};
 
 /// One router and one neighbour of another AS.
@@ -70,7 +71,9 @@ impl Desk {
             remote,
             ifindex: 0,
         };
-        let (mut core, now) = (Core::new(&router, None), clock());
+        let now = clock();
+        let own = crate::restart::own::OwnRestart::new(Default::default(), now);
+        let mut core = Core::new(&router, None, own);
         let (name, outbox): (Arc<str>, _) = ("peer".into(), Outbox::new(1 << 20, 1 << 19));
         assert_eq!(core.set_neighbor(&name, Arc::new(config), now), None);
         let ix = core.session_up(&name, &established, outbox.clone(), now).expect("there is room");
@@ -190,7 +193,8 @@ impl Desk {
     }
 
     pub(crate) fn end(&mut self) {
-        self.core.session_down(self.ix);
+        let reason = bgp_fsm::DownReason::Transport("reset".into());
+        self.core.session_down(self.ix, &reason, self.now);
         self.pump();
     }
 }

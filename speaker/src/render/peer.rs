@@ -13,8 +13,10 @@ use bgp_wire::notification::{code, open as open_error};
 use bgp_wire::{Capability, Family, Open, V4Prefix, V6Prefix};
 
 use crate::config::NeighborConfig;
-use crate::core::{Core, Life, Neighbor};
+use crate::core::{Core, Neighbor};
+use crate::life::Life;
 use crate::options::{Auth, Remote};
+use crate::restart::helper::Kept;
 use crate::soft::Originals;
 use crate::view::{
     AttemptsView, ConfiguredView, DownView, MessageCounts, NotificationView, OpenView,
@@ -72,6 +74,7 @@ pub(crate) fn peer(
         hold_time_secs: secs(negotiated.and_then(|n| n.hold_time)),
         keepalive_secs: secs(negotiated.and_then(|n| n.keepalive)),
         capabilities: negotiated.map_or_else(Vec::new, capabilities),
+        restart: core.restart_view(neighbor, now),
         families: families.into_iter().map(|f| family(core, neighbor, life, f)).collect(),
         configured: configured(config),
         ..PeerView::default()
@@ -286,7 +289,9 @@ fn family(
     }
     let told = told.of(family);
     let mut view = PeerFamilyView { family: family.to_string(), told, ..PeerFamilyView::default() };
-    let Some((ix, life)) = life else { return view };
+    // Without a session there may be routes that are kept for a neighbour that restarts.
+    let kept = neighbor.kept.as_ref().map(Kept::ix);
+    let Some(ix) = life.map(|(ix, _)| ix).or(kept) else { return view };
     let counts = match family {
         Family::IPV4_UNICAST => core.rib.counts::<V4Prefix>(ix),
         Family::IPV6_UNICAST => core.rib.counts::<V6Prefix>(ix),
@@ -295,6 +300,7 @@ fn family(
     view.received = u64::from(counts.received);
     view.accepted = u64::from(counts.accepted);
     view.best = u64::from(counts.best);
+    let Some((_, life)) = life else { return view };
     if let Some(member) = life.member {
         view.advertised = u64::from(core.exports.advertised_count(member, family));
     }
@@ -328,6 +334,11 @@ fn capabilities(n: &Negotiated) -> Vec<String> {
     add(n.enhanced_route_refresh, "enhanced-route-refresh");
     add(n.extended_message, "extended-message");
     add(n.ext_next_hop_v4, "extended-next-hop");
+    if let Some(restart) = &n.restart {
+        add(true, "graceful-restart");
+        add(restart.notification, "graceful-restart-notification");
+        add(!restart.long_lived.is_empty(), "long-lived-graceful-restart");
+    }
     if let Some(role) = n.role {
         names.push(format!("role {role}"));
     }
