@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use bgp_fsm::Role;
-use bgp_wire::Family;
+use bgp_wire::{Capability, Family, Open};
 use rib::export::{AddPathSend, GroupKey, NextHopMode, OtcRule, PrivateAs, SessionKind};
 
 use crate::core::Core;
@@ -61,6 +61,8 @@ impl Core {
             });
             key.otc = otc(negotiated.role);
         }
+        // RFC 9494 section 4.3: whoever does not know what they are is not sent such routes.
+        key.long_lived = offers_long_lived(&negotiated.peer);
         key.policy = Arc::clone(&config.export);
         key.scope = self.config.export_scope;
         key.originations = (1u32..)
@@ -80,4 +82,8 @@ fn otc(role: Option<Role>) -> OtcRule {
         Some(Role::Peer) => OtcRule { attach: true, stop: true },
         Some(Role::Customer | Role::RouteServerClient) => OtcRule { attach: false, stop: true },
     }
+}
+
+fn offers_long_lived(peer: &Open) -> bool {
+    peer.capabilities.iter().any(|c| matches!(c, Capability::LongLivedGracefulRestart(_)))
 }

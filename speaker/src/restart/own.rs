@@ -47,6 +47,8 @@ pub(crate) struct OwnRestart {
     /// Neighbours and originations are known.
     sourced: bool,
     lost: FamilySet,
+    /// When nobody can have kept anything from before, for a router that installs no routes.
+    past_at: Option<Instant>,
 }
 
 impl OwnRestart {
@@ -58,6 +60,7 @@ impl OwnRestart {
             deferring: found.restarted,
             sourced: false,
             lost: FamilySet::EMPTY,
+            past_at: None,
         }
     }
 
@@ -83,6 +86,14 @@ impl Core {
             FamilySet::EMPTY
         };
         self.own.lost = all.iter().filter(|family| !preserved.contains(*family)).collect();
+        if self.fib.is_none() && !self.own.lost.is_empty() {
+            self.own.past_at = Some(self.own.began + longest);
+        }
+    }
+
+    /// Without routes of our own in the kernel there is nothing to come in step: time is enough.
+    fn outlive_the_past(&mut self, now: Instant) -> bool {
+        self.own.past_at.take_if(|at| *at <= now).is_some() && self.forwarding_is_whole()
     }
 
     /// All that is configured is here: the deferral can end.
@@ -146,13 +157,13 @@ impl Shared {
     /// Watches over restarts, the neighbours' and ours, as long as the router runs.
     pub(crate) async fn watch_restarts(self: Arc<Self>) {
         loop {
-            let (deferring, next) = {
+            let (deferring, next, past_at) = {
                 let core = self.core();
-                (core.is_deferring(), core.next_expiry())
+                (core.is_deferring(), core.next_expiry(), core.own.past_at)
             };
             let now = clock();
             let poll = deferring.then(|| now + POLL);
-            let wait = [poll, next].into_iter().flatten().min();
+            let wait = [poll, next, past_at].into_iter().flatten().min();
             let changed = self.restarts.notified();
             match wait {
                 Some(at) => {
@@ -164,7 +175,7 @@ impl Shared {
             let ended = {
                 let mut core = self.core();
                 core.expire_kept(clock());
-                core.end_deferral(clock())
+                core.end_deferral(clock()) | core.outlive_the_past(clock())
             };
             if ended {
                 self.tell_restart_state();
