@@ -80,6 +80,8 @@ pub struct Rib {
     pub(crate) consumers: Consumers,
     pub(crate) config: DecisionConfig,
     pub(crate) walk: Walk,
+    /// Announcements refused because the prefix had [`MAX_PATHS`](crate::MAX_PATHS).
+    pub(crate) refused: u64,
     /// Scratch of the decision.
     pub(crate) set: Vec<Candidate>,
     pub(crate) rewritten: Rewritten,
@@ -170,6 +172,11 @@ impl Rib {
         let matters = self.matters(before.as_ref(), Some(&old), None);
         self.take::<P>(row, slot);
         self.decide_and_finish::<P>(row, before, matters, old.flags.any(PathFlags::MULTIPATH))
+    }
+
+    /// Announcements ever refused because their prefix had [`MAX_PATHS`](crate::MAX_PATHS) paths.
+    pub const fn refused(&self) -> u64 {
+        self.refused
     }
 
     /// The decision knobs in force.
@@ -272,6 +279,7 @@ impl Rib {
             *table.path_mut(row, slot) =
                 Path { flags: path.flags.with(PathFlags(selected)), ..path };
         } else if !table.push(row, path) {
+            self.refused += 1;
             return Change::REFUSED;
         }
         self.attrs.retain(path.attr);

@@ -12,7 +12,7 @@ use bgp_wire::{Capability, Family, Open};
 use rib::export::{AddPathSend, GroupKey, NextHopMode, OtcRule, PrivateAs, SessionKind};
 
 use crate::core::Core;
-use crate::life::Life;
+use crate::life::{Life, is_one_hop};
 use crate::options::{self, RemovePrivateAs};
 
 impl Core {
@@ -41,8 +41,10 @@ impl Core {
         key.add_path_v6 = add_path(Family::IPV6_UNICAST);
         key.next_hop_v4 = life.ends.v4;
         key.next_hop_v6 = life.ends.v6;
+        let remote = life.established.remote.ip();
+        let one_hop = is_one_hop(config, &life.established, &life.ends);
         // RFC 2545 section 3: the link-local address only to a neighbour on the same link.
-        let on_link = life.established.ifindex != 0 || (negotiated.ebgp && config.ttl.is_none());
+        let on_link = life.established.ifindex != 0 || one_hop || life.subnets.cover(remote);
         key.link_local = life.ends.link_local.filter(|_| on_link);
         key.ext_next_hop_v4 = negotiated.ext_next_hop_v4;
         key.next_hop = match config.next_hop {
@@ -60,6 +62,9 @@ impl Core {
                 keep: Some(negotiated.peer_as).filter(|asn| asn.is_private()),
             });
             key.otc = otc(negotiated.role);
+            // Only for the session's own family we know that the neighbour is on the subnet.
+            key.shared_v4 = life.subnets.v4_of(remote).filter(|_| one_hop);
+            key.shared_v6 = life.subnets.v6_of(remote).filter(|_| one_hop);
         }
         // RFC 9494 section 4.3: whoever does not know what they are is not sent such routes.
         key.long_lived = offers_long_lived(&negotiated.peer);

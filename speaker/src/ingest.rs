@@ -24,8 +24,8 @@ use bgp_wire::attr::{AttrType, find};
 use bgp_wire::update::{AttrOutcome, UpdateView};
 use bgp_wire::{Family, HEADER_LEN, NextHop, Notification};
 use rib::policy::ImportVerdict;
-use rib::{AttrId, NextHopId, PathFlags, PeerIx, TableFamily};
-use tracing::debug;
+use rib::{AttrId, MAX_PATHS, NextHopId, PathFlags, PeerIx, TableFamily};
+use tracing::{debug, warn};
 
 use crate::config::{OverLimit, RouterConfig};
 use crate::core::Core;
@@ -57,6 +57,7 @@ impl Core {
         life.heard = now;
         // The life is taken apart from the core while its routes go into the core's tables.
         let Some(mut life) = self.lives.take(ix) else { return Ok(outcome) };
+        let refused = self.rib.refused();
         let result = loop {
             let Some((frame, rest)) = split_frame(burst) else { break Ok(()) };
             burst = rest;
@@ -64,6 +65,13 @@ impl Core {
                 break Err(notification);
             }
         };
+        let refused = self.rib.refused() - refused;
+        if refused > 0 {
+            if life.over_limit == 0 {
+                warn!(peer = %life.name, "a prefix has {MAX_PATHS} paths; more are not accepted");
+            }
+            life.over_limit += refused;
+        }
         self.lives.put_back(ix, life);
         self.review_limits(ix, now);
         result.map(|()| outcome)
@@ -139,12 +147,18 @@ impl Core {
                 return None;
             }
         };
+        let (canonical, wrong) = life.inbound.apply(canonical, &mut life.edited);
         let same = life.last.as_ref().filter(|last| self.rib.attrs.bytes(last.attr) == canonical);
         let (attr, flags) = match same {
             Some(last) => (last.attr, last.flags),
             None => {
                 let attr = self.rib.attrs.intern(canonical);
-                let flags = self.config.loop_flags(life.config.allow_as_in, own_as, canonical);
+                let allowed = life.config.allow_as_in;
+                let mut flags = self.config.loop_flags(allowed, own_as, canonical).with(wrong);
+                // Our other AS counts by itself, as the one that the neighbour sees does.
+                if life.inbound.router_as_count(canonical) > usize::from(allowed) {
+                    flags = flags.with(PathFlags::AS_LOOP);
+                }
                 if let Some(last) = &life.last {
                     self.rib.attrs.release(last.attr);
                 }
@@ -159,12 +173,12 @@ impl Core {
     }
 
     /// The next hop's id with one reference, and whether it can be one at all (RFC 4271 section
-    /// 6.3: syntactically right, and not one of our own addresses).
+    /// 6.3: syntactically right, not one of our own addresses, and where the link demands it on it).
     fn checked_next_hop(&mut self, life: &Life, next_hop: NextHop) -> (NextHopId, PathFlags) {
         let address = next_hop.addr();
         let ours = life.ends.contains(address)
             || self.kernel.as_ref().is_some_and(|k| k.is_local(address));
-        let flags = match next_hop.is_valid() && !ours {
+        let flags = match next_hop.is_valid() && !ours && life.inbound.accepts(&next_hop) {
             true => PathFlags::NONE,
             false => PathFlags::INVALID_NEXT_HOP,
         };

@@ -43,6 +43,7 @@ mod doctor;
 mod egress;
 mod engine;
 mod fib;
+mod inbound;
 mod ingest;
 mod kernel;
 mod life;
@@ -61,6 +62,7 @@ mod session;
 mod show;
 mod soft;
 mod stop;
+mod subnets;
 mod tally;
 pub mod view;
 

@@ -19,9 +19,11 @@ use rib::{AttrId, PathFlags, PeerInfo, PeerIx, PeerKind};
 
 use crate::config::NeighborConfig;
 use crate::core::Core;
+use crate::inbound::Inbound;
 use crate::limits::Limit;
 use crate::local::Ends;
 use crate::soft::Originals;
+use crate::subnets::Subnets;
 use crate::tally::Tally;
 
 /// Sessions that are up.
@@ -37,9 +39,14 @@ pub(crate) struct Life {
     pub(crate) outbox: Outbox,
     pub(crate) member: Option<MemberId>,
     pub(crate) import: ImportPolicy,
+    pub(crate) inbound: Inbound,
+    /// Of the interface that the session runs over.
+    pub(crate) subnets: Subnets,
     pub(crate) context: UpdateContext,
     pub(crate) ends: Ends,
     pub(crate) scratch: AttrScratch,
+    /// Attributes as [`Inbound`] has changed them.
+    pub(crate) edited: Vec<u8>,
     pub(crate) last: Option<LastSet>,
     pub(crate) end_of_rib: FamilySet,
     /// When the last UPDATE came, for "has it told us everything".
@@ -70,6 +77,15 @@ impl Life {
             || (self.established.negotiated.ebgp && self.config.ttl.is_none_or(|ttl| ttl == 1));
         single_hop && self.ends.ifindex != 0 && !self.established.local.ip().is_loopback()
     }
+}
+
+/// External and, as far as its settings say, one IP hop away.
+pub(crate) fn is_one_hop(config: &NeighborConfig, established: &Established, ends: &Ends) -> bool {
+    established.negotiated.ebgp
+        && config.ttl.is_none_or(|ttl| ttl == 1)
+        && config.min_ttl.is_none_or(|least| least == u8::MAX)
+        && ends.ifindex != 0
+        && !established.local.ip().is_loopback()
 }
 
 impl Lives {
@@ -145,8 +161,12 @@ impl Core {
             Some(ix) => ix,
             None => self.rib.add_peer(info)?,
         };
+        let subnets = Subnets::of(ends.ifindex);
+        let one_hop = is_one_hop(&config, established, &ends);
         let life = Life {
             name: Arc::clone(name),
+            inbound: Inbound::of(&self.config, &config, established, one_hop.then_some(&subnets)),
+            subnets,
             import: ImportPolicy::new(&config.import, self.config.asn).ok()?,
             config,
             established: established.clone(),
@@ -167,6 +187,7 @@ impl Core {
             },
             ends,
             scratch: AttrScratch::default(),
+            edited: Vec::new(),
             last: None,
             end_of_rib: FamilySet::EMPTY,
             heard: now,

@@ -16,7 +16,9 @@ use tracing::warn;
 
 use crate::config::{NeighborConfig, RouterConfig};
 use crate::core::{Core, Neighbor};
+use crate::inbound::Inbound;
 use crate::kernel::Kernel;
+use crate::life::is_one_hop;
 use crate::limits::Exceeded;
 use crate::restart::helper::ends_keeping;
 use crate::tally::Tally;
@@ -69,8 +71,13 @@ impl Core {
         let life = self.lives.get_mut(ix)?;
         let before = std::mem::replace(&mut life.config, config);
         let after = &life.config;
-        let reimport = before.import != after.import || before.allow_as_in != after.allow_as_in;
+        let reimport = before.import != after.import
+            || before.allow_as_in != after.allow_as_in
+            || before.local_as != after.local_as;
         let limit = before.maximum_prefix != after.maximum_prefix;
+        let one_hop = is_one_hop(after, &life.established, &life.ends);
+        let subnets = one_hop.then_some(&life.subnets);
+        life.inbound = Inbound::of(&self.config, after, &life.established, subnets);
         if reimport {
             self.reimport(ix);
         }

@@ -14,10 +14,11 @@ use std::time::Duration;
 
 use bgp_fsm::session::{Direction, SessionConfig, SocketSetup};
 use bgp_fsm::{HoldTime, PeerConfig, RemoteAs};
-use bgp_wire::Capability;
+use bgp_wire::{AddPathDirection, Capability, Family};
 use foldhash::fast::FixedState;
 
 use crate::config::{Md5Key, NeighborConfig, RouterConfig};
+use crate::options::AddPathSend;
 
 /// Longest wait for one connection attempt: a neighbour that drops SYNs must not stop the retries.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -52,6 +53,7 @@ pub(crate) fn session_config(
         peer.role = bgp_fsm::Role::from_code(role.role as u8);
         peer.strict_role = role.strict;
     }
+    peer.add_path = add_path(config);
     peer.graceful_restart = config.graceful_restart.map(|restart| bgp_fsm::GracefulRestart {
         restart_time: restart.restart_time,
         long_lived: restart.long_lived,
@@ -78,6 +80,17 @@ pub(crate) fn session_config(
     session.setup_revision = revision(config);
     session.seed = seed(router, name);
     session
+}
+
+/// What the OPEN says about several paths of a prefix (RFC 7911 section 4).
+fn add_path(config: &NeighborConfig) -> Vec<(Family, AddPathDirection)> {
+    let direction = match (config.add_path.receive, config.add_path.send) {
+        (false, AddPathSend::Off) => return Vec::new(),
+        (true, AddPathSend::Off) => AddPathDirection::Receive,
+        (false, _) => AddPathDirection::Send,
+        (true, _) => AddPathDirection::Both,
+    };
+    config.families.iter().map(|family| (*family, direction)).collect()
 }
 
 /// RFC 4271 leaves the TTL open; every implementation sends eBGP with 1 unless told otherwise, and

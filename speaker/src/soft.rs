@@ -10,7 +10,6 @@
 //! does not touch, costs nothing), and the sets as sent, each once.
 //! **References**: RFC 4271 section 9.1.1, RFC 2918 section 1.
 
-use bgp_wire::attr::AsPath;
 use bgp_wire::{Prefix, V4Prefix, V6Prefix};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
@@ -136,8 +135,8 @@ impl Core {
             let kept = life.originals.as_ref().and_then(|o| o.0.get(&key)).copied();
             let received = kept.unwrap_or(path.attr);
             let canonical = self.rib.attrs.bytes(received);
-            let own_as = AsPath::of(canonical).count(life.established.negotiated.local_as);
-            let looks = own_as > usize::from(life.config.allow_as_in);
+            let local_as = life.established.negotiated.local_as;
+            let looks = life.inbound.is_loop(canonical, local_as, life.config.allow_as_in);
             let flags = path.flags.without(PathFlags::FILTERED.with(PathFlags::AS_LOOP));
             let flags = if looks { flags.with(PathFlags::AS_LOOP) } else { flags };
             // The table may hold the last reference.

@@ -58,7 +58,8 @@ pub(super) fn build(
     refuse_unsafe(spec)?;
     let local_as = draft.router.asn;
     let remote_as = remote_as(spec)?;
-    let local_as = options::local_as(spec)?.map_or(local_as, |local| local.asn);
+    let local_as =
+        options::local_as(spec, remote_as, local_as)?.map_or(local_as, |local| local.asn);
     let external = match remote_as {
         RemoteAs::Asn(asn) => asn != local_as,
         RemoteAs::External => true,
@@ -89,7 +90,7 @@ pub(super) fn build(
         source: candidate.source.clone(),
         description: spec.description.clone(),
         remote_as,
-        local_as: options::local_as(spec)?,
+        local_as: options::local_as(spec, remote_as, draft.router.asn)?,
         remote_port: spec.remote_port.unwrap_or(179),
         passive: spec.passive.unwrap_or(false),
         local,
@@ -102,7 +103,7 @@ pub(super) fn build(
         extended_message: spec.extended_message.unwrap_or(true),
         route_reflector_client: client,
         next_hop: options::next_hop(spec),
-        remove_private_as: options::remove_private_as(spec)?,
+        remove_private_as: options::remove_private_as(spec, external)?,
         add_paths: options::add_paths(spec),
         role: options::role(spec, external)?,
         graceful_restart: options::graceful_restart(spec, draft.defaults.restart),
@@ -122,7 +123,6 @@ fn refuse_unsafe(spec: &BgpPeerSpec) -> Result<(), Refusal> {
     let fields = [
         (spec.tcp_ao.is_some(), "tcpAO", "the session would run without its protection"),
         (spec.address_range.is_some(), "addressRange", "no neighbour could be accepted"),
-        (spec.local_asn.is_some(), "localASN", "the neighbour would see another AS"),
     ];
     match fields.into_iter().find(|(given, _, _)| *given) {
         Some((_, field, why)) => {
@@ -138,9 +138,7 @@ fn not_realised(spec: &BgpPeerSpec) -> Vec<String> {
     let fields = [
         (spec.bfd.as_ref().is_some_and(|b| b.enabled), "bfd"),
         (spec.multi_session == Some(true), "multiSession"),
-        (spec.add_paths.is_some(), "addPaths"),
         (spec.role.is_some(), "role"),
-        (spec.remove_private_as.is_some(), "removePrivateAS"),
     ];
     let given = fields.into_iter().filter(|(given, _)| *given);
     given.map(|(_, field)| format!("spec.{field}")).collect()

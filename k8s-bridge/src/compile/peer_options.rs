@@ -6,8 +6,8 @@
 use std::{num::NonZeroU8, time::Duration};
 
 use intent::{
-    AddPaths, AddPathsSend, Bfd, GracefulRestart, InterfaceName, LocalAs, NextHopMode, PeerAddress,
-    PeerRole, Reason, RemovePrivateAs, Role,
+    AddPaths, AddPathsSend, Asn, Bfd, GracefulRestart, InterfaceName, LocalAs, NextHopMode,
+    PeerAddress, PeerRole, Reason, RemoteAs, RemovePrivateAs, Role,
 };
 
 use super::{routers::asn, verdict::Refusal};
@@ -43,10 +43,30 @@ pub(super) fn bind_device(spec: &BgpPeerSpec) -> Result<Option<InterfaceName>, R
     spec.bind_device.as_ref().map(parse).transpose()
 }
 
-pub(super) fn local_as(spec: &BgpPeerSpec) -> Result<Option<LocalAs>, Refusal> {
+/// Another AS makes sense towards another AS only, and must not make that one our own.
+pub(super) fn local_as(
+    spec: &BgpPeerSpec,
+    remote_as: RemoteAs,
+    router_as: Asn,
+) -> Result<Option<LocalAs>, Refusal> {
     let Some(number) = spec.local_asn else { return Ok(None) };
+    let local = asn(number)?;
+    if remote_as == RemoteAs::Internal || remote_as == RemoteAs::Asn(router_as) {
+        let message = "localASN goes with external neighbours only: remove it".to_owned();
+        return Err((Reason::InvalidForIBGP, message));
+    }
+    let wrong = if local == router_as {
+        Some("the router's own AS: remove it")
+    } else if remote_as == RemoteAs::Asn(local) {
+        Some("the neighbour's AS, which would make the session internal: choose another")
+    } else {
+        None
+    };
+    if let Some(why) = wrong {
+        return Err((Reason::InvalidSpec, format!("localASN {local} is {why}")));
+    }
     Ok(Some(LocalAs {
-        asn: asn(number)?,
+        asn: local,
         no_prepend: spec.local_as_no_prepend.unwrap_or(false),
         replace: spec.local_as_replace.unwrap_or(false),
     }))
@@ -60,7 +80,14 @@ pub(super) fn next_hop(spec: &BgpPeerSpec) -> NextHopMode {
     }
 }
 
-pub(super) fn remove_private_as(spec: &BgpPeerSpec) -> Result<Option<RemovePrivateAs>, Refusal> {
+pub(super) fn remove_private_as(
+    spec: &BgpPeerSpec,
+    external: bool,
+) -> Result<Option<RemovePrivateAs>, Refusal> {
+    if spec.remove_private_as.is_some() && !external {
+        let message = "removePrivateAS goes with external neighbours only: remove it".to_owned();
+        return Err((Reason::InvalidForIBGP, message));
+    }
     match spec.remove_private_as {
         None => Ok(None),
         Some(0) => Ok(Some(RemovePrivateAs::Remove)),

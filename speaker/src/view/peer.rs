@@ -119,7 +119,7 @@ pub struct PeerView {
     pub treated_as_withdraw: u64,
     /// Attributes that were discarded (RFC 7606), since the neighbour was configured.
     pub attributes_discarded: u64,
-    /// Prefixes refused because the bound on prefixes was reached, since the neighbour was configured.
+    /// Prefixes refused because the bound on prefixes, or on paths of one prefix, was reached, since the neighbour was configured.
     pub over_limit: u64,
     /// Paths whose attributes are also kept as they were sent, because import policy changed them and
     /// the neighbour cannot send them again (no route refresh).
