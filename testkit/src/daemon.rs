@@ -45,7 +45,8 @@ pub struct Neighbor {
     /// Prefixes accepted; `None` is the daemon's default. Only our own has one that matters.
     pub maximum_prefix: Option<u32>,
     /// Lines of the daemon's own language for this neighbour: in `router bgp` for FRR, in the
-    /// `protocol` for BIRD, in the `[[neighbors]]` for GoBGP, in the `spec` for our own.
+    /// `protocol` for BIRD (in each channel if they begin with `channel `), in the `[[neighbors]]` for
+    /// GoBGP, in the `spec` for our own.
     pub extra: Vec<String>,
 }
 

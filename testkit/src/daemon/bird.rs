@@ -25,6 +25,9 @@ pub const BIRD: &str = "/usr/sbin/bird";
 /// Its control program.
 pub const BIRDC: &str = "/usr/sbin/birdc";
 
+/// Begins an extra line of a neighbour that belongs into each of its channels.
+const CHANNEL: &str = "channel ";
+
 /// One BIRD in one namespace.
 #[derive(Debug)]
 pub struct Bird {
@@ -228,13 +231,16 @@ fn protocol(config: &Config, index: usize, neighbor: &Neighbor) -> String {
     if let Some(password) = &neighbor.password {
         let _ = writeln!(out, "  password \"{password}\";");
     }
-    for line in &neighbor.extra {
+    let (channel, session): (Vec<_>, Vec<_>) =
+        neighbor.extra.iter().partition(|line| line.starts_with(CHANNEL));
+    for line in session {
         let _ = writeln!(out, "  {line}");
     }
+    let channel: String = channel.iter().filter_map(|line| line.strip_prefix(CHANNEL)).collect();
     for family in &neighbor.families {
         let _ = writeln!(
             out,
-            "  {} {{ import all; export filter export_all; next hop self; {}}};",
+            "  {} {{ import all; export filter export_all; next hop self; {}{channel}}};",
             family.name(),
             if *family == Family::Ipv4 { "extended next hop on; " } else { "" },
         );
