@@ -138,7 +138,6 @@ fn not_realised(spec: &BgpPeerSpec) -> Vec<String> {
     let fields = [
         (spec.bfd.as_ref().is_some_and(|b| b.enabled), "bfd"),
         (spec.multi_session == Some(true), "multiSession"),
-        (spec.role.is_some(), "role"),
     ];
     let given = fields.into_iter().filter(|(given, _)| *given);
     given.map(|(_, field)| format!("spec.{field}")).collect()

@@ -239,7 +239,7 @@ fn fields_nothing_acts_on_are_told_or_refuse() {
     .concat());
     assert_eq!(
         case.condition("BGPPeer default/a", "NotRealised"),
-        "accepted, but nothing acts on it yet: spec.bfd, spec.role"
+        "accepted, but nothing acts on it yet: spec.bfd"
     );
     assert!(case.verdict("BGPPeer default/a").accepted);
     assert_eq!(case.refused("BGPPeer default/c").0, Reason::NotRealised);
