@@ -14,3 +14,5 @@ mod as_path;
 mod lan;
 #[path = "paths/reflection.rs"]
 mod reflection;
+#[path = "paths/roles.rs"]
+mod roles;

@@ -19,6 +19,7 @@ use testkit::daemon::{Config, Speaker as _};
 use testkit::mrt::Dump;
 use testkit::netns::NetNs;
 use testkit::privilege::in_namespaces;
+use testkit::replay::Habits;
 use testkit::replay::{self, Expected};
 use testkit::route::router_id;
 use testkit::skip::skip;
@@ -26,6 +27,8 @@ use testkit::{data, oracle, wait};
 
 /// A table of this size on a busy machine in a debug build.
 const LONG: Duration = Duration::from_secs(300);
+
+const HABITS: Habits = Habits { keeps_third_party_next_hops: true, refuses_as_sets: true };
 
 /// Our routes in the kernel with all their gateways.
 fn kernel(ns: &NetNs) -> anyhow::Result<BTreeMap<IpNet, BTreeSet<IpAddr>>> {
@@ -70,7 +73,7 @@ fn every_best_path_of_a_real_table_reaches_peer_and_kernel_and_survives_a_kill()
         assert_eq!((dump.entries.len(), dump.peers.len()), (641_957, 5));
         // The default route is refused unless policy admits it; nothing here does.
         dump.entries.retain(|entry| entry.prefix.prefix_len() > 0);
-        let want = replay::expected(&dump, oracle::Options::default());
+        let want = replay::expected(&dump, oracle::Options::default(), HABITS);
         let balanced = want.values().filter(|outcome| outcome.gateways.len() > 1).count();
         assert!(balanced > 1000, "{balanced} prefixes with several equal paths");
 
@@ -104,7 +107,7 @@ fn every_best_path_of_a_real_table_reaches_peer_and_kernel_and_survives_a_kill()
         assert_eq!(kernel(&ours).unwrap(), before, "routes stay when the process is killed");
         let gone: BTreeSet<IpNet> = want.keys().step_by(10).copied().collect();
         dump.entries.retain(|entry| !gone.contains(&entry.prefix));
-        let want = replay::expected(&dump, oracle::Options::default());
+        let want = replay::expected(&dump, oracle::Options::default(), HABITS);
         cosmos.start().unwrap();
         let sink = replay::sink(&feeds, &want).unwrap();
         let senders = replay::feed(&feeds, &dump).unwrap();

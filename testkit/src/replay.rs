@@ -155,18 +155,31 @@ fn compare(sink: &Sink, expected: &Expected) -> Result<()> {
     Ok(())
 }
 
+/// In what speakers differ without being wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Habits {
+    /// A next hop on the subnet that the receiver is on is kept (RFC 4271 section 5.1.3).
+    pub keeps_third_party_next_hops: bool,
+    /// Paths with an AS_SET are not used (RFC 9774).
+    pub refuses_as_sets: bool,
+}
+
 /// What must come out.
 ///
 /// # Panics
 /// When a path holds [`SPEAKER_AS`].
 #[must_use]
-pub fn expected(dump: &Dump, options: oracle::Options) -> Expected {
+pub fn expected(dump: &Dump, options: oracle::Options, habits: Habits) -> Expected {
     let mut by_prefix: HashMap<IpNet, Vec<(usize, &Attributes)>> = HashMap::new();
     for entry in &dump.entries {
         let holds = |segment: &Segment| match segment {
             Segment::Sequence(asns) | Segment::Set(asns) => asns.contains(&SPEAKER_AS),
         };
         assert!(!entry.attributes.as_path.iter().any(holds), "{}: a loop", entry.prefix);
+        let is_set = |segment: &Segment| matches!(segment, Segment::Set(_));
+        if habits.refuses_as_sets && entry.attributes.as_path.iter().any(is_set) {
+            continue;
+        }
         by_prefix.entry(entry.prefix).or_default().push((entry.peer, &entry.attributes));
     }
     let outcome = |(prefix, paths): (IpNet, Vec<(usize, &Attributes)>)| {
@@ -184,15 +197,18 @@ pub fn expected(dump: &Dump, options: oracle::Options) -> Expected {
         let decision = oracle::decide(&candidates, options).expect("a path makes the prefix known");
         let gateway = |i: &usize| IpAddr::V4(feed_address(paths[*i].0));
         let gateways = decision.multipath.iter().map(gateway).collect();
-        (prefix, Outcome { sent: sent(paths[decision.best].1), gateways })
+        let (peer, attributes) = paths[decision.best];
+        let next_hop =
+            if habits.keeps_third_party_next_hops { feed_address(peer) } else { SPEAKER };
+        (prefix, Outcome { sent: sent(attributes, next_hop), gateways })
     };
     by_prefix.into_iter().map(outcome).collect()
 }
 
 /// RFC 4271 section 5.1 towards an external neighbour.
-fn sent(best: &Attributes) -> Attributes {
+fn sent(best: &Attributes, next_hop: Ipv4Addr) -> Attributes {
     let mut out =
-        Attributes { next_hop: SPEAKER.into(), med: None, local_pref: None, ..best.clone() };
+        Attributes { next_hop: next_hop.into(), med: None, local_pref: None, ..best.clone() };
     match out.as_path.first_mut() {
         Some(Segment::Sequence(asns)) if asns.len() < 255 => asns.insert(0, SPEAKER_AS),
         _ => out.as_path.insert(0, Segment::Sequence(vec![SPEAKER_AS])),

@@ -7,6 +7,7 @@ use testkit::daemon::{Config, Kind};
 use testkit::mrt::Dump;
 use testkit::netns::NetNs;
 use testkit::privilege::in_namespaces;
+use testkit::replay::Habits;
 use testkit::route::router_id;
 use testkit::skip::skip;
 use testkit::{data, oracle, replay};
@@ -24,7 +25,7 @@ fn bird_agrees_with_the_oracle_on_every_prefix_of_a_real_table() {
         };
         let dump = Dump::load(&path).unwrap();
         assert_eq!((dump.entries.len(), dump.peers.len()), (641_957, 5));
-        let want = replay::expected(&dump, oracle::Options::default());
+        let want = replay::expected(&dump, oracle::Options::default(), Habits::default());
         let (speaker, peers) =
             (Arc::new(NetNs::new("speaker").unwrap()), NetNs::new("peers").unwrap());
         replay::wire(&speaker, &peers, &dump).unwrap();
