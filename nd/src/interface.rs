@@ -193,6 +193,7 @@ impl Interface {
             effects.push(Effect::Solicit(Message::Solicitation(RouterSolicitation { link_layer })));
             self.questions = self.questions.saturating_sub(1);
             self.asked = Some(now);
+            self.neighbors.asked(now);
         }
     }
 

@@ -26,6 +26,8 @@ pub(crate) const SILENCE: Duration = Duration::from_secs(15);
 /// Time to answer for a neighbour that seems to have been replaced: a router may wait
 /// MIN_DELAY_BETWEEN_RAS and MAX_RA_DELAY_TIME, 3.5 s together, and a packet may be lost.
 pub(crate) const DOUBT: Duration = Duration::from_secs(5);
+/// Pause between questions while there are several: the fault is to end soon after one is gone.
+const SEVERAL: Duration = Duration::from_secs(10);
 /// Most neighbours remembered; more than one is a fault already.
 pub(crate) const CAPACITY: usize = 8;
 
@@ -149,6 +151,20 @@ impl Neighbors {
                 self.heard(address, None, now);
             }
         }
+        if self.entries.len() > 1 {
+            // The session may have ended because that one of them is gone.
+            self.doubt(before, now);
+        }
+    }
+
+    /// Everybody was asked to show that he is there. Of several each has to.
+    pub(crate) fn asked(&mut self, now: Instant) {
+        if self.entries.len() > 1 {
+            let vouched = self.vouched;
+            for n in self.entries.iter_mut().filter(|n| vouched != Some(n.address)) {
+                n.doubted.get_or_insert(now);
+            }
+        }
     }
 
     /// Forgets who has been silent for too long.
@@ -168,9 +184,11 @@ impl Neighbors {
     /// When to ask who is there, if the last time was `asked`.
     pub(crate) fn next_question(&self, asked: Option<Instant>) -> Option<Instant> {
         let after = |pause: u64| asked.map(|at| at + Duration::from_secs(pause));
+        let several = self.entries.len() > 1;
         self.unvouched()
             .map(|n| match n.doubted {
                 Some(since) => after(2).map_or(since, |at| at.max(since)),
+                None if several => asked.map_or(n.last_heard, |at| at + SEVERAL),
                 None => (n.last_heard + SILENCE).max(after(5).unwrap_or(n.last_heard)),
             })
             .min()
@@ -194,6 +212,12 @@ impl Neighbors {
     /// All neighbours, in the order of their appearance.
     pub fn iter(&self) -> impl Iterator<Item = &Neighbor> {
         self.entries.iter()
+    }
+
+    fn doubt(&mut self, address: Option<Ipv6Addr>, now: Instant) {
+        if let Some(known) = self.entries.iter_mut().find(|n| Some(n.address) == address) {
+            known.doubted = Some(now);
+        }
     }
 
     fn holds(&self, finding: Finding) -> bool {

@@ -20,7 +20,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant as TokioInstant;
 
@@ -61,6 +61,8 @@ pub struct Handle {
 #[derive(Debug)]
 enum Command {
     Event(Event),
+    /// An event, and who waits until it has been taken in.
+    Answered(Event, oneshot::Sender<()>),
     Stop,
 }
 
@@ -114,12 +116,12 @@ impl Handle {
     /// Somebody gave a sign of life that is no message of ours to read, such as a connection. Returns
     /// when it has been taken in.
     pub async fn heard(&self, source: Ipv6Addr) {
-        self.send(Event::Heard(source)).await;
+        self.ask(Event::Heard(source)).await;
     }
 
-    /// A session with `neighbor` lives, or none does.
+    /// A session with `neighbor` lives, or none does. Returns when that has been taken in.
     pub async fn vouch(&self, neighbor: Option<Ipv6Addr>) {
-        self.send(Event::Vouched(neighbor)).await;
+        self.ask(Event::Vouched(neighbor)).await;
     }
 
     /// Our own address has changed.
@@ -137,6 +139,14 @@ impl Handle {
     async fn send(&self, event: Event) {
         // Closed: the runtime is going down.
         let _ended = self.commands.send(Command::Event(event)).await;
+    }
+
+    async fn ask(&self, event: Event) {
+        let (answer, done) = oneshot::channel();
+        if self.commands.send(Command::Answered(event, answer)).await.is_ok() {
+            // Closed: as above.
+            let _ended = done.await;
+        }
     }
 }
 
@@ -171,6 +181,12 @@ impl Task {
                 command = inbox.recv() => match command {
                     Some(Command::Event(event)) => {
                         self.interface.handle(clock(), event, &mut effects);
+                    }
+                    Some(Command::Answered(event, answer)) => {
+                        self.interface.handle(clock(), event, &mut effects);
+                        self.carry_out(&mut effects);
+                        // Nobody waits any more.
+                        let _gone = answer.send(());
                     }
                     Some(Command::Stop) | None => {
                         self.interface.handle(clock(), Event::Stop, &mut effects);

@@ -75,6 +75,8 @@ pub(crate) struct Neighbor {
     pub(crate) problem: Option<String>,
     /// Down because it announced too much.
     pub(crate) held: Option<Held>,
+    /// Its address, where that is not configured.
+    pub(crate) found: Option<IpAddr>,
 }
 
 impl Core {

@@ -12,6 +12,8 @@
 //!
 //! Invariants: no lock is held across an await that waits for a neighbour; stopping is bounded.
 
+mod follow;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -23,6 +25,7 @@ use crate::config::{FibMode, Listen, RouterConfig, SpeakerConfig, SpeakerOptions
 use crate::diagnose::Baseline;
 use crate::fib::FibWriter;
 use crate::kernel::Kernel;
+use crate::links::Links;
 use crate::listener::{Directory, Listener};
 use crate::restart::record::{Found, Recorder};
 use crate::router::Router;
@@ -55,6 +58,7 @@ struct Engine {
     options: SpeakerOptions,
     directory: Arc<Directory>,
     kernel: Option<Arc<Kernel>>,
+    links: Arc<Links>,
     fib: Option<FibWriter>,
     recorder: Arc<Recorder>,
     events: broadcast::Sender<SpeakerEvent>,
@@ -103,17 +107,23 @@ impl SpeakerHandle {
             Some(fib) => fib.recorder(),
             None => Arc::new(Recorder::open(&options, None)),
         };
+        let links = Arc::new(Links::new(kernel.clone()));
+        let (directory, strangers) = Directory::new(Arc::clone(&links));
+        let changes = kernel.as_ref().map(|kernel| kernel.changes());
+        let wake = Arc::clone(&links.wake);
         let engine = Arc::new(Engine {
             options,
             recorder,
-            directory: Arc::new(Directory::default()),
+            directory: Arc::new(directory),
             kernel,
+            links,
             fib,
             events,
             baseline: Baseline::now(),
             routers: RwLock::default(),
             applied: tokio::sync::Mutex::default(),
         });
+        tokio::spawn(follow::follow(Arc::downgrade(&engine), changes, wake, strangers));
         Ok(Self { engine })
     }
 
@@ -132,6 +142,8 @@ impl SpeakerHandle {
             self.apply_router(&applied, name, router_config, &mut report).await;
         }
         applied.begun |= begins;
+        // Neighbours that are looked for on a link: from now on.
+        self.engine.links.wake.notify_one();
         if let Some(fib) = &self.engine.fib {
             fib.set_routers(self.routers().iter().map(|r| Arc::downgrade(&r.shared)).collect());
             if !report.routers_changed.is_empty() {
@@ -164,6 +176,7 @@ impl SpeakerHandle {
             Some(fib) => fib.freeze(),
             None => {}
         }
+        self.engine.links.stop().await;
         let routers = self.routers();
         let all =
             futures_util::future::join_all(routers.iter().map(|r| r.stop(reason, !remove_routes)));
@@ -173,8 +186,7 @@ impl SpeakerHandle {
     }
 
     pub(crate) fn routers(&self) -> Vec<Arc<Router>> {
-        let routers = self.engine.routers.read().unwrap_or_else(PoisonError::into_inner);
-        routers.values().cloned().collect()
+        self.engine.routers()
     }
 
     /// Stops routers that are gone or have another identity now.
@@ -214,6 +226,7 @@ impl SpeakerHandle {
                 &config,
                 Arc::clone(&self.engine.directory),
                 self.engine.kernel.clone(),
+                Arc::clone(&self.engine.links),
                 self.engine.fib.clone(),
                 self.engine.events.clone(),
                 if applied.begun { Found::default() } else { self.engine.recorder.found },
@@ -289,6 +302,13 @@ impl SpeakerHandle {
 
     pub(crate) fn fib_writer(&self) -> Option<&FibWriter> {
         self.engine.fib.as_ref()
+    }
+}
+
+impl Engine {
+    fn routers(&self) -> Vec<Arc<Router>> {
+        let routers = self.routers.read().unwrap_or_else(PoisonError::into_inner);
+        routers.values().cloned().collect()
     }
 }
 

@@ -97,6 +97,11 @@ impl Kernel {
         self.view.read().unwrap_or_else(PoisonError::into_inner).is_local(address)
     }
 
+    /// Reads the picture; `read` must not wait.
+    pub(crate) fn with_view<T>(&self, read: impl FnOnce(&KernelView) -> T) -> T {
+        read(&self.view.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Whether packets can leave over the interface.
     pub(crate) fn is_usable(&self, ifindex: u32) -> bool {
         let view = self.view.read().unwrap_or_else(PoisonError::into_inner);

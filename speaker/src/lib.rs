@@ -48,6 +48,8 @@ mod ingest;
 mod kernel;
 mod life;
 mod limits;
+mod linked;
+mod links;
 mod listener;
 mod local;
 mod neighbors;

@@ -16,17 +16,19 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bgp_fsm::session::SessionHandle;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::{debug, info, warn};
 
 use crate::config::Md5Key;
+use crate::links::Links;
 
 /// Pause between attempts to bind.
 const BIND_RETRY: Duration = Duration::from_secs(2);
@@ -37,10 +39,26 @@ const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 /// Connections the kernel may hold for us: a restart of a big fabric dials all at once.
 const BACKLOG: i32 = 1024;
 
+/// Connections of strangers that may wait to be recognised.
+const STRANGERS: usize = 16;
+
 /// Who may connect, and to whom the connection goes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Directory {
     entries: Mutex<HashMap<(u16, IpAddr), Vec<Entry>>>,
+    /// Where neighbours are looked for, and who is told of connections nobody is configured for there.
+    links: Arc<Links>,
+    strangers: mpsc::Sender<Stranger>,
+}
+
+/// A connection over an interface that a neighbour is named by, from an address not known yet.
+#[derive(Debug)]
+pub(crate) struct Stranger {
+    stream: TcpStream,
+    local: SocketAddr,
+    remote: SocketAddr,
+    pub(crate) source: Ipv6Addr,
+    pub(crate) ifindex: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -56,6 +74,33 @@ pub(crate) struct Entry {
 }
 
 impl Directory {
+    /// An empty directory, and where the strangers come out; few may wait.
+    pub(crate) fn new(links: Arc<Links>) -> (Self, mpsc::Receiver<Stranger>) {
+        let (strangers, inbox) = mpsc::channel(STRANGERS);
+        (Self { entries: Mutex::default(), links, strangers }, inbox)
+    }
+
+    /// Gives a stranger's connection to the neighbour that it has turned out to be; else closes it and
+    /// says why.
+    pub(crate) fn admit(&self, stranger: Stranger) -> Option<String> {
+        let Stranger { stream, local, remote, .. } = stranger;
+        match self.find(local, remote) {
+            None => Some(format!("{remote} is not the neighbour on its link; closed")),
+            Some(entry) => entry.session.incoming(stream).err().map(|_| {
+                format!("too many connections at once from {remote} for {}; closed", entry.peer)
+            }),
+        }
+    }
+
+    /// Hands over a connection of somebody unknown, when a neighbour is looked for where it came in.
+    fn knock(&self, stream: TcpStream, local: SocketAddr, remote: SocketAddr) -> bool {
+        let SocketAddr::V6(v6) = remote else { return false };
+        let (source, ifindex) = (*v6.ip(), v6.scope_id());
+        source.is_unicast_link_local()
+            && self.links.is_unnumbered(ifindex)
+            && self.strangers.try_send(Stranger { stream, local, remote, source, ifindex }).is_ok()
+    }
+
     /// Adds a neighbour reached over `port`; replaces an entry of the same router and name.
     pub(crate) fn insert(&self, port: u16, remote: IpAddr, entry: Entry) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
@@ -195,7 +240,9 @@ impl Shared {
     fn dispatch(&self, stream: TcpStream, remote: SocketAddr) {
         let Ok(local) = stream.local_addr() else { return };
         let Some(entry) = self.directory.find(local, remote) else {
-            debug!(%remote, "connection from an address that is no neighbour; closed");
+            if !self.directory.knock(stream, local, remote) {
+                debug!(%remote, "connection from an address that is no neighbour; closed");
+            }
             return;
         };
         if entry.session.incoming(stream).is_err() {

@@ -12,6 +12,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::if_nametoindex;
 
+use crate::config::NeighborConfig;
+
 /// Addresses of ours that a neighbour can use as next hops.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ends {
@@ -81,6 +83,21 @@ fn all_addresses() -> Vec<(u32, IpAddr)> {
         Some((ifindex, address))
     })
     .collect()
+}
+
+/// The local address to use, when one is asked for.
+pub(crate) fn local_end(config: &NeighborConfig) -> Result<Option<IpAddr>, String> {
+    let (None, Some(interface)) = (config.local_address, &config.local_interface) else {
+        return Ok(config.local_address);
+    };
+    let Some(remote) = config.remote.ip() else { return Ok(None) };
+    match address_of(interface, remote) {
+        Some(address) => Ok(Some(address)),
+        None => Err(format!(
+            "interface {interface} has no address that can reach {remote}; give it one or name another \
+             update source",
+        )),
+    }
 }
 
 /// An address of the interface of the same kind as `remote`: family, and link-local or not.

@@ -56,8 +56,15 @@ impl Core {
     ) -> Option<Exceeded> {
         let Some(neighbor) = self.neighbors.get_mut(name) else {
             let past = Tally::default();
-            let neighbor =
-                Neighbor { config, life: None, kept: None, past, problem: None, held: None };
+            let neighbor = Neighbor {
+                config,
+                life: None,
+                kept: None,
+                past,
+                found: None,
+                problem: None,
+                held: None,
+            };
             self.neighbors.insert(Arc::clone(name), neighbor);
             return None;
         };

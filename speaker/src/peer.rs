@@ -7,7 +7,7 @@
 
 use std::hash::BuildHasher;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::num::NonZeroU16;
 use std::os::fd::AsFd;
 use std::time::Duration;
@@ -68,7 +68,13 @@ pub(crate) fn session_config(
         }];
     }
     let mut session = SessionConfig::new(peer, remote);
-    session.local = local.map(|a| SocketAddr::new(a, 0));
+    session.local = local.map(|a| match (a, remote) {
+        // A link-local address means something only together with its interface (RFC 4007).
+        (IpAddr::V6(own), SocketAddr::V6(there)) if own.is_unicast_link_local() => {
+            SocketAddrV6::new(own, 0, 0, there.scope_id()).into()
+        }
+        _ => SocketAddr::new(a, 0),
+    });
     session.ttl = ttl(router, config, remote.ip());
     session.bind_device = config.bind_device.clone();
     session.connect_timeout = CONNECT_TIMEOUT;

@@ -30,6 +30,7 @@ use crate::core::Core;
 use crate::engine::ApplyReport;
 use crate::fib::FibWriter;
 use crate::kernel::Kernel;
+use crate::links::{Links, Waiting};
 use crate::listener::{Directory, Entry, Listener};
 use crate::options::Remote;
 use crate::restart::own::OwnRestart;
@@ -44,8 +45,9 @@ const PUMP_ROWS: usize = 8192;
 #[derive(Debug)]
 pub(crate) struct Router {
     pub(crate) shared: Arc<Shared>,
-    directory: Arc<Directory>,
-    running: tokio::sync::Mutex<Running>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) links: Arc<Links>,
+    pub(crate) running: tokio::sync::Mutex<Running>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -59,22 +61,35 @@ pub(crate) struct Shared {
     pub(crate) restarts: Notify,
     fib: Option<FibWriter>,
     pub(crate) kernel: Option<Arc<Kernel>>,
+    pub(crate) links: Arc<Links>,
     events: broadcast::Sender<SpeakerEvent>,
     /// Sessions by name, for resets that the tables ask for.
     sessions: Mutex<HashMap<Arc<str>, Weak<SessionHandle>>>,
 }
 
 #[derive(Debug, Default)]
-struct Running {
-    listen: Listen,
-    peers: BTreeMap<String, RunningPeer>,
+pub(crate) struct Running {
+    pub(crate) listen: Listen,
+    pub(crate) peers: BTreeMap<String, RunningPeer>,
 }
 
 #[derive(Debug)]
-struct RunningPeer {
-    config: Arc<NeighborConfig>,
+pub(crate) struct RunningPeer {
+    pub(crate) config: Arc<NeighborConfig>,
     /// `None` while administratively down.
-    session: Option<Arc<SessionHandle>>,
+    pub(crate) session: Option<Arc<SessionHandle>>,
+    /// What the session runs between; `None` while it waits.
+    pub(crate) ends: Option<Ends>,
+}
+
+/// The neighbour's socket address, and ours when one is asked for.
+pub(crate) type Ends = (SocketAddr, Option<IpAddr>);
+
+impl RunningPeer {
+    /// One without a session.
+    fn idle(config: Arc<NeighborConfig>) -> Self {
+        Self { config, session: None, ends: None }
+    }
 }
 
 impl Shared {
@@ -166,6 +181,7 @@ impl Router {
         config: &RouterConfig,
         directory: Arc<Directory>,
         kernel: Option<Arc<Kernel>>,
+        links: Arc<Links>,
         fib: Option<FibWriter>,
         events: broadcast::Sender<SpeakerEvent>,
         found: Found,
@@ -177,6 +193,7 @@ impl Router {
             restarts: Notify::new(),
             fib,
             kernel: kernel.clone(),
+            links: Arc::clone(&links),
             events,
             sessions: Mutex::default(),
         });
@@ -190,6 +207,7 @@ impl Router {
         Arc::new(Self {
             shared,
             directory,
+            links,
             running: tokio::sync::Mutex::default(),
             tasks: Mutex::new(tasks),
         })
@@ -253,7 +271,6 @@ impl Router {
         if same && (is_up || wanted.shutdown.is_some()) {
             return;
         }
-        let problem = |what: String| (self.name().to_owned(), name.clone(), what);
         let wanted = Arc::new(wanted);
         let key: Arc<str> = name.as_str().into();
         let exceeded = self.shared.core().set_neighbor(&key, Arc::clone(&wanted), clock());
@@ -263,23 +280,48 @@ impl Router {
                 let reason = StopReason::AdministrativeShutdown(Some(text.clone()));
                 self.drop_peer(&name, peer, reason, listeners).await;
             }
-            running.peers.insert(name, RunningPeer { config: wanted, session: None });
+            running.peers.insert(name, RunningPeer::idle(wanted));
             return;
         }
-        let ends = self.remote(&wanted).and_then(|remote| Ok((remote, local_end(&wanted)?)));
-        let (remote, local) = match ends {
+        self.run_peer(running, router, name, before, wanted, listeners, report).await;
+        if let Some(exceeded) = exceeded {
+            self.shared.end_over_limit(&key, exceeded);
+        }
+    }
+
+    /// Starts a neighbour's session, or changes the one `before` had.
+    pub(crate) async fn run_peer(
+        &self,
+        running: &mut Running,
+        router: &RouterConfig,
+        name: String,
+        before: Option<RunningPeer>,
+        wanted: Arc<NeighborConfig>,
+        listeners: &HashMap<SocketAddr, Listener>,
+        report: &mut ApplyReport,
+    ) {
+        let problem = |what: String| (self.name().to_owned(), name.clone(), what);
+        let key: Arc<str> = name.as_str().into();
+        let (remote, local) = match self.ends(&wanted) {
             Ok(ends) => ends,
-            Err(why) => {
+            Err(waiting @ (Waiting::Link(_) | Waiting::Neighbor(_))) => {
+                // Not a fault: the interface's events start the session when it can run.
+                let before = before.unwrap_or_else(|| RunningPeer::idle(Arc::clone(&wanted)));
+                let peer = RunningPeer { config: wanted, ..before };
+                running.peers.insert(name.clone(), peer);
+                return self.wait(running, &name, &waiting, listeners).await;
+            }
+            Err(Waiting::Refused(why)) => {
                 if let Some(peer) = before {
                     self.drop_peer(&name, peer, StopReason::ConfigurationChange, listeners).await;
                 }
                 self.shared.core().set_problem(&name, &why);
                 report.problems.push(problem(why));
-                running.peers.insert(name, RunningPeer { config: wanted, session: None });
+                running.peers.insert(name, RunningPeer::idle(wanted));
                 return;
             }
         };
-        if let Err(error) = set_keys(listeners, &running.listen, &before, &wanted) {
+        if let Err(error) = set_keys(listeners, &running.listen, &before, &wanted, remote.ip()) {
             let why = format!("cannot set the TCP MD5 key: {error}");
             self.shared.core().set_problem(&name, &why);
             report.problems.push(problem(why));
@@ -287,14 +329,15 @@ impl Router {
             if let Some(peer) = before {
                 self.drop_peer(&name, peer, StopReason::ConfigurationChange, listeners).await;
             }
-            running.peers.insert(name, RunningPeer { config: wanted, session: None });
+            running.peers.insert(name, RunningPeer::idle(wanted));
             return;
         }
         let mut session_config = crate::peer::session_config(router, &name, &wanted, remote, local);
         session_config.peer.restart_state = self.shared.core().own.state();
         let session = match before {
-            Some(RunningPeer { session: Some(session), config }) => {
-                let impact = crate::peer::session_config(router, &name, &config, remote, local)
+            Some(RunningPeer { session: Some(session), config, ends }) => {
+                let (was, from) = ends.unwrap_or((remote, local));
+                let impact = crate::peer::session_config(router, &name, &config, was, from)
                     .impact(&session_config);
                 if impact.needs_reset() && session.snapshot().established_at.is_some() {
                     report.sessions_reset.push((
@@ -314,9 +357,6 @@ impl Router {
             }
         };
         self.shared.sessions().insert(Arc::clone(&key), Arc::downgrade(&session));
-        if let Some(exceeded) = exceeded {
-            self.shared.end_over_limit(&key, exceeded);
-        }
         self.directory.remove(self.name(), &name);
         if let Some(port) = running.listen.port {
             let ifindex = match remote {
@@ -333,25 +373,34 @@ impl Router {
             };
             self.directory.insert(port, remote.ip(), entry);
         }
-        running.peers.insert(name, RunningPeer { config: wanted, session: Some(session) });
+        if wanted.remote.interface().is_some() {
+            self.shared.core().set_found(&name, remote.ip());
+        }
+        let ends = Some((remote, local));
+        running.peers.insert(name, RunningPeer { config: wanted, session: Some(session), ends });
+    }
+
+    /// What the session runs between, or why it cannot run now.
+    pub(crate) fn ends(&self, config: &NeighborConfig) -> Result<Ends, Waiting> {
+        let remote = self.remote(config)?;
+        Ok((remote, crate::local::local_end(config).map_err(Waiting::Refused)?))
     }
 
     /// The neighbour's socket address, link-local ones with their interface.
-    fn remote(&self, config: &NeighborConfig) -> Result<SocketAddr, String> {
-        let (v6, interface) = match &config.remote {
+    fn remote(&self, config: &NeighborConfig) -> Result<SocketAddr, Waiting> {
+        let (v6, index) = match &config.remote {
             Remote::Address(address) => {
                 return Ok(SocketAddr::new(*address, config.remote_port));
             }
-            Remote::LinkLocal { address, interface } => (*address, interface),
-            Remote::Interface(interface) => {
-                return Err(format!("no neighbour was found on {interface} yet"));
+            Remote::LinkLocal { address, interface } => {
+                (*address, self.links.look(interface)?.index)
             }
+            Remote::Interface(interface) => self.links.neighbor(interface)?,
             Remote::Range { prefix, .. } => {
-                return Err(format!("neighbours of {prefix} are not accepted yet"));
+                let why = format!("neighbours of {prefix} are not accepted yet");
+                return Err(Waiting::Refused(why));
             }
         };
-        let index = nix::net::if_::if_nametoindex(interface.as_str())
-            .map_err(|_| format!("there is no interface {interface} here (yet)"))?;
         Ok(SocketAddrV6::new(v6, config.remote_port, 0, index).into())
     }
 
@@ -364,12 +413,8 @@ impl Router {
     ) {
         self.directory.remove(self.name(), name);
         self.shared.sessions().remove(name);
-        if let (Some(_), Some(remote)) = (peer.config.md5(), peer.config.remote.ip()) {
-            for listener in listeners.values() {
-                if let Err(error) = listener.set_md5(remote, None) {
-                    debug!(peer = name, %error, "no key to remove");
-                }
-            }
+        if let (Some(_), Some((remote, _))) = (peer.config.md5(), peer.ends) {
+            clear_key(name, remote.ip(), listeners);
         }
         if let Some(session) = peer.session {
             session.stop(reason).await;
@@ -410,18 +455,12 @@ async fn until(alarm: Option<Instant>) {
     }
 }
 
-/// The local address to use, when one is asked for.
-fn local_end(config: &NeighborConfig) -> Result<Option<IpAddr>, String> {
-    let (None, Some(interface)) = (config.local_address, &config.local_interface) else {
-        return Ok(config.local_address);
-    };
-    let Some(remote) = config.remote.ip() else { return Ok(None) };
-    match crate::local::address_of(interface, remote) {
-        Some(address) => Ok(Some(address)),
-        None => Err(format!(
-            "interface {interface} has no address that can reach {remote}; give it one or name another \
-             update source",
-        )),
+/// Takes a neighbour's key off the listening sockets.
+pub(crate) fn clear_key(name: &str, remote: IpAddr, listeners: &HashMap<SocketAddr, Listener>) {
+    for listener in listeners.values() {
+        if let Err(error) = listener.set_md5(remote, None) {
+            debug!(peer = name, %error, "no key to remove");
+        }
     }
 }
 
@@ -431,18 +470,18 @@ fn set_keys(
     listen: &Listen,
     before: &Option<RunningPeer>,
     wanted: &NeighborConfig,
+    address: IpAddr,
 ) -> std::io::Result<()> {
-    let old = before.as_ref().map(|p| &p.config);
+    let old = before.as_ref().and_then(|p| Some((&p.config, p.ends?.0.ip())));
     for listener in listeners.values().filter(|l| Some(l.address().port()) == listen.port) {
-        if let Some(old) = old
+        if let Some((old, old_address)) = old
             && old.md5().is_some()
-            && (old.remote != wanted.remote || wanted.md5().is_none())
-            && let Some(address) = old.remote.ip()
-            && let Err(error) = listener.set_md5(address, None)
+            && (old_address != address || wanted.md5().is_none())
+            && let Err(error) = listener.set_md5(old_address, None)
         {
             warn!(%error, "cannot remove an old TCP MD5 key");
         }
-        if let (Some(key), Some(address)) = (wanted.md5(), wanted.remote.ip()) {
+        if let Some(key) = wanted.md5() {
             listener.set_md5(address, Some(key))?;
         }
     }

@@ -55,6 +55,7 @@ impl SessionHandler for NeighborSession {
             warn!(router = %self.shared.name, peer = %self.name, "no room in the tables for this session");
         }
         self.shared.restarts.notify_one();
+        self.shared.links.wake.notify_one();
         self.shared.wake();
     }
 
@@ -93,6 +94,7 @@ impl SessionHandler for NeighborSession {
 
     fn down(&mut self, reason: &DownReason) {
         self.last_down = Some(reason.to_string());
+        self.shared.links.wake.notify_one();
         if let Some(life) = self.life.take() {
             self.shared.core().session_down(life, reason, clock());
             self.shared.restarts.notify_one();

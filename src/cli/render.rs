@@ -112,7 +112,7 @@ fn peer_note(peer: &PeerView) -> String {
         return if text.is_empty() { "shutdown".into() } else { format!("shutdown: {text}") };
     }
     if peer.state != "Established" {
-        return peer.last_error.clone().unwrap_or_default();
+        return peer.problem.clone().or_else(|| peer.last_error.clone()).unwrap_or_default();
     }
     String::new()
 }

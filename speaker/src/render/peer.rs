@@ -54,7 +54,7 @@ pub(crate) fn peer(
     let mut view = PeerView {
         router: router.to_owned(),
         name: name.to_string(),
-        address: config.remote.ip(),
+        address: config.remote.ip().or(neighbor.found),
         interface: config.remote.interface().map(str::to_owned),
         range: match &config.remote {
             Remote::Range { prefix, .. } => Some(prefix.to_string()),
