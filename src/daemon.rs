@@ -171,7 +171,7 @@ impl Source for Daemon {
             Request::Peer { router, peer } => {
                 let router = self.router(router).await?;
                 let name = self.peer(router.as_deref(), &peer)?;
-                for view in self.speaker.peer(router.as_deref(), &name).await {
+                for view in self.speaker.peer(router.as_deref(), &name) {
                     items.push(&view).await?;
                 }
                 Ok(())

@@ -60,6 +60,21 @@ struct PeerFamily {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PeerEvent {
+    router: String,
+    peer: String,
+    event: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PeerFamilyEvent {
+    router: String,
+    peer: String,
+    family: String,
+    event: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Table {
     router: String,
     family: String,
@@ -85,6 +100,7 @@ impl Scrape {
             Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]),
         );
         self.register_peers(&mut registry);
+        self.register_events(&mut registry);
         self.register_tables(&mut registry);
         if let Some(fib) = &self.fib {
             register_fib(&mut registry, fib);
@@ -153,6 +169,77 @@ impl Scrape {
         registry.register("peer_established", "Times the session was Established", established);
         registry.register("peer_messages", "BGP messages", messages);
         registry.register("peer_routes", "Routes of a session by stage", routes);
+    }
+
+    /// What happened to the sessions, counted since the neighbour was configured.
+    fn register_events(&self, registry: &mut Registry) {
+        let dropped = Family::<Peer, Counter>::default();
+        let queued = Family::<Peer, Gauge>::default();
+        let octets = Family::<PeerEvent, Counter>::default();
+        let connections = Family::<PeerEvent, Counter>::default();
+        let malformed = Family::<PeerEvent, Counter>::default();
+        let prefixes = Family::<PeerFamilyEvent, Counter>::default();
+        let refreshes = Family::<PeerFamilyEvent, Counter>::default();
+        for p in &self.peers {
+            let key = Peer { router: p.router.clone(), peer: p.name.clone() };
+            dropped.get_or_create(&key).inc_by(p.dropped_count);
+            queued.get_or_create(&key).set(signed(p.queued_octets));
+            let a = &p.attempts;
+            for (family, events) in [
+                (&octets, &[("received", p.received.octets), ("sent", p.sent.octets)][..]),
+                (
+                    &connections,
+                    &[
+                        ("dialed", a.dialed),
+                        ("failed", a.failed),
+                        ("accepted", a.accepted),
+                        ("refused", a.refused),
+                    ],
+                ),
+                (
+                    &malformed,
+                    &[
+                        ("treat-as-withdraw", p.treated_as_withdraw),
+                        ("attribute-discard", p.attributes_discarded),
+                    ],
+                ),
+            ] {
+                for &(event, count) in events {
+                    let (router, peer) = (p.router.clone(), p.name.clone());
+                    family.get_or_create(&PeerEvent { router, peer, event }).inc_by(count);
+                }
+            }
+            for f in &p.families {
+                let t = &f.told;
+                for (family, events) in [
+                    (
+                        &prefixes,
+                        &[
+                            ("announced", t.announced),
+                            ("withdrawn", t.withdrawn),
+                            ("denied", t.denied_by_policy),
+                            ("looped", t.looped),
+                            ("bad-next-hop", t.bad_next_hop),
+                            ("over-limit", t.over_limit),
+                        ][..],
+                    ),
+                    (&refreshes, &[("received", t.refresh_requests), ("sent", t.refreshes_asked)]),
+                ] {
+                    for &(event, count) in events {
+                        let (router, peer) = (p.router.clone(), p.name.clone());
+                        let key = PeerFamilyEvent { router, peer, family: f.family.clone(), event };
+                        family.get_or_create(&key).inc_by(count);
+                    }
+                }
+            }
+        }
+        registry.register("peer_dropped", "Times an Established session ended", dropped);
+        registry.register("peer_queued_octets", "Octets that wait to be written", queued);
+        registry.register("peer_octets", "Octets of BGP messages", octets);
+        registry.register("peer_connections", "TCP connections tried", connections);
+        registry.register("peer_malformed", "Malformed parts of UPDATEs, by remedy", malformed);
+        registry.register("peer_prefixes", "Prefixes a neighbour told us, by fate", prefixes);
+        registry.register("peer_refreshes", "ROUTE-REFRESH requests", refreshes);
     }
 
     fn register_tables(&self, registry: &mut Registry) {

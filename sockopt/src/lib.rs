@@ -24,6 +24,7 @@
 mod ao;
 mod datagram;
 mod icmp6;
+mod info;
 mod md5;
 mod sys;
 
@@ -40,6 +41,7 @@ pub use ao::{
 };
 pub use datagram::{Received, receive, report_origin};
 pub use icmp6::set_icmp6_types;
+pub use info::{TcpFigures, tcp_figures};
 pub use md5::{MAX_MD5_KEY, clear_md5_key, set_md5_key};
 
 /// Accept only packets whose TTL or hop limit is at least `min`: 255 for a direct neighbour, `256 - hops`

@@ -221,6 +221,10 @@ fn down(peer: &PeerView, host: &HostFacts) -> Vec<Finding> {
         return findings;
     }
     findings = story(peer, host);
+    let next = peer.timers.idle_hold_secs.or(peer.timers.connect_retry_secs);
+    if let (Some(first), Some(next)) = (findings.first_mut(), next) {
+        first.evidence.push(format!("the next attempt is in {}", span(next)));
+    }
     if findings.is_empty() {
         findings.push(transport::waiting(peer, host));
     }
@@ -241,7 +245,7 @@ fn story(peer: &PeerView, host: &HostFacts) -> Vec<Finding> {
     let unconnected = peer
         .last_transport
         .as_ref()
-        .filter(|t| t.phase == "connecting" && t.secs_ago < 1 + messages(refused, received, sent));
+        .filter(|t| t.phase == "connecting" && t.secs_ago < messages(refused, received, sent));
     if let Some(fault) = unconnected {
         return vec![transport::fault(peer, host, fault)];
     }
@@ -265,7 +269,7 @@ fn story(peer: &PeerView, host: &HostFacts) -> Vec<Finding> {
 
 /// Age of the newest message among these.
 fn messages(refused: Option<u64>, received: Option<u64>, sent: Option<u64>) -> u64 {
-    [refused, received, sent].into_iter().flatten().min().unwrap_or(u64::MAX - 1)
+    [refused, received, sent].into_iter().flatten().min().unwrap_or(u64::MAX)
 }
 
 /// `3m ago`, from seconds.

@@ -8,7 +8,7 @@
 //! command decides what to say about it).
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use bgp_wire::{Family, Prefix, V4Prefix, V6Prefix};
@@ -21,10 +21,10 @@ use crate::engine::SpeakerHandle;
 use crate::fib::{ToNet, from_net};
 use crate::life::Life;
 use crate::render::attributes;
-use crate::router::Router;
+use crate::router::{Router, Shared};
 use crate::view::{
     CandidateView, Cursor, ExplainView, ExportView, FibHopView, FibTotalsView, FibView, Page,
-    PeerView, RouteQuery, RouteTable, RouteView, RouterView, TableView,
+    PeerView, RouteQuery, RouteTable, RouteView, RouterView, TableView, TcpView,
 };
 
 /// Rows looked at under one hold of a router's lock.
@@ -53,9 +53,13 @@ impl SpeakerHandle {
     }
 
     /// The neighbours of this name, with the kernel's figures of their connections.
-    pub async fn peer(&self, router: Option<&str>, name: &str) -> Vec<PeerView> {
+    pub fn peer(&self, router: Option<&str>, name: &str) -> Vec<PeerView> {
         let mut views = self.peers(router);
         views.retain(|view| view.name == name);
+        for view in &mut views {
+            let running = self.routers().into_iter().find(|r| r.name() == view.router);
+            view.tcp = running.and_then(|running| running.shared.tcp(name));
+        }
         views
     }
 
@@ -153,6 +157,22 @@ impl SpeakerHandle {
             }
         }
         Ok(Some(views))
+    }
+}
+
+impl Shared {
+    /// The kernel's figures of a session's connection.
+    fn tcp(&self, name: &str) -> Option<TcpView> {
+        let connection = self.sessions().get(name).and_then(Weak::upgrade)?.connection()?;
+        let figures = sockopt::tcp_figures(&*connection).ok()?;
+        Some(TcpView {
+            rtt_micros: figures.rtt_micros,
+            rtt_variation_micros: figures.rtt_variation_micros,
+            retransmits: figures.retransmits,
+            unacked: figures.unacked,
+            segment_size: figures.segment_size,
+            congestion_window: figures.congestion_window,
+        })
     }
 }
 

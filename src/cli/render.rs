@@ -19,6 +19,8 @@ pub enum Align {
 use Align::{Left, Right};
 
 mod doctor;
+#[cfg(test)]
+mod documented;
 pub(crate) mod page;
 mod peer;
 

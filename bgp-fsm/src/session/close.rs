@@ -5,10 +5,11 @@
 //! because the kernel answers data that nobody reads with an RST, on which the peer's kernel may
 //! throw away what it has not yet read. All of it is bounded in time.
 
+use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use socket2::SockRef;
 use tokio::time::timeout;
 
 use super::link::Link;
@@ -21,7 +22,7 @@ pub(super) async fn close(mut link: Link, view: Arc<View>) {
             link.stream.writable().await?;
             link.flush(&view.sent)?;
         }
-        link.stream.shutdown().await
+        SockRef::from(&*link.stream).shutdown(Shutdown::Write)
     });
     if !matches!(flushed.await, Ok(Ok(()))) {
         return;

@@ -151,6 +151,12 @@ impl SessionHandle {
         self.view.snapshot()
     }
 
+    /// The connection that has got furthest, for a look at the kernel's figures of it. Drop it soon:
+    /// a connection ends when its last owner does.
+    pub fn connection(&self) -> Option<Arc<TcpStream>> {
+        self.view.facts().stream.upgrade()
+    }
+
     async fn send(&self, command: Command) -> Result<(), SessionClosed> {
         self.commands.send(command).await.map_err(|_| SessionClosed)
     }

@@ -13,6 +13,7 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bgp_wire::{KEEPALIVE, MAX_MESSAGE};
@@ -27,7 +28,8 @@ use super::outbox::Outbox;
 /// A connection of the peer.
 #[derive(Debug)]
 pub(super) struct Link {
-    pub(super) stream: TcpStream,
+    /// Shared with readers of its figures, who never hold it for long.
+    pub(super) stream: Arc<TcpStream>,
     pub(super) local: SocketAddr,
     pub(super) remote: SocketAddr,
     pub(super) input: Input,
@@ -67,7 +69,7 @@ impl Link {
         Ok(Self {
             local: stream.local_addr()?,
             remote: stream.peer_addr()?,
-            stream,
+            stream: Arc::new(stream),
             input: Input { buffer: vec![0; HANDSHAKE_BUFFER], start: 0, end: 0 },
             max_message: MAX_MESSAGE,
             outbox: None,
@@ -120,7 +122,7 @@ impl Link {
     /// the send hold timer, which says goodbye, and long before the kernel would by itself. That an option is
     /// refused costs the backstop, not the session.
     pub(super) fn set_user_timeout(&self, timeout: Duration) {
-        if let Err(error) = SockRef::from(&self.stream).set_tcp_user_timeout(Some(timeout)) {
+        if let Err(error) = SockRef::from(&*self.stream).set_tcp_user_timeout(Some(timeout)) {
             tracing::debug!(remote = %self.remote, %error, "no TCP user timeout");
         }
     }

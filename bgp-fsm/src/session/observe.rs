@@ -13,7 +13,7 @@ use super::record::{
     Deadlines, DownRecord, OpenRecord, Phase, RefusedOpen, Transition, TransportRecord,
 };
 use super::runner::{Runner, clock};
-use crate::effect::DownReason;
+use crate::effect::{DownReason, Effect, Effects};
 use crate::event::ConnId;
 use crate::negotiate::{check, local_open};
 use crate::state::StateName;
@@ -32,6 +32,7 @@ impl<H: SessionHandler> Runner<H> {
         let running = |id, timer| self.peer.connection(id).and_then(|fsm| fsm.deadline(timer));
         let mut facts = self.view.facts();
         facts.outbox = link.and_then(|link| link.outbox.clone());
+        facts.stream = link.map(|link| Arc::downgrade(&link.stream)).unwrap_or_default();
         facts.set_errors(self.peer.errors());
         let snapshot = &mut facts.snapshot;
         snapshot.is_running = self.peer.is_running();
@@ -65,6 +66,16 @@ impl<H: SessionHandler> Runner<H> {
         let mut facts = self.view.facts();
         facts.snapshot.attempts.failed += 1;
         facts.snapshot.last_transport = Some(record);
+    }
+
+    /// Timers have expired: with an attempt under way, a new one means that nobody answered.
+    pub(super) fn note_unanswered(&self, effects: &Effects) {
+        let again = effects.iter().any(|effect| matches!(effect, Effect::Connect));
+        if again && self.dialing.is_some() {
+            let text =
+                format!("no answer from {} before the next attempt was due", self.cfg.remote);
+            self.note_dial_failed(&io::Error::new(io::ErrorKind::TimedOut, text));
+        }
     }
 
     /// A connection has ended under us.

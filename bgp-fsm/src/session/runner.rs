@@ -117,6 +117,7 @@ impl<H: SessionHandler> Runner<H> {
                     armed = None;
                     let mut effects = std::mem::take(&mut self.effects);
                     self.peer.poll_timers(clock(), &mut effects);
+                    self.note_unanswered(&effects);
                     self.carry_out(effects);
                 }
                 Wake::Dialed(result) => self.dialed(result),

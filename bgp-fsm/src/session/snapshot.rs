@@ -2,10 +2,11 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use bgp_wire::{Notification, Open};
+use tokio::net::TcpStream;
 
 use super::counters::{Counters, Tally};
 use super::outbox::Outbox;
@@ -122,6 +123,8 @@ pub(super) struct Facts {
     pub(super) snapshot: PeerSnapshot,
     pub(super) outbox: Option<Outbox>,
     pub(super) history: History,
+    /// The connection that has got furthest; its owner is the task.
+    pub(super) stream: Weak<TcpStream>,
 }
 
 impl View {
@@ -154,7 +157,12 @@ impl View {
             last_sent: None,
             last_received: None,
         };
-        let facts = Mutex::new(Facts { snapshot, outbox: None, history: History::default() });
+        let facts = Mutex::new(Facts {
+            snapshot,
+            outbox: None,
+            history: History::default(),
+            stream: Weak::new(),
+        });
         Self {
             facts,
             received: Tally::default(),

@@ -123,7 +123,11 @@ fn peer_status(peer: &Peer, view: Option<&PeerView>, now: UnixMillis) -> PeerSta
         reason,
         message,
         since,
-        last_established: up.then_some(since),
+        last_established: match view.and_then(|v| v.last_down.as_ref()) {
+            _ if up => Some(since),
+            Some(down) => Some(ago(now, down.secs_ago.saturating_add(down.up_secs))),
+            None => None,
+        },
         uptime: view.filter(|_| up).map(|v| Duration::from_secs(v.since_secs)),
         negotiated: view.filter(|_| up).and_then(negotiated),
         last_error,
@@ -133,7 +137,7 @@ fn peer_status(peer: &Peer, view: Option<&PeerView>, now: UnixMillis) -> PeerSta
             received: counters(v.received),
             sent: counters(v.sent),
             established: v.established_count,
-            flaps: v.established_count.saturating_sub(u64::from(up)),
+            flaps: v.dropped_count,
             treated_as_withdraw: v.treated_as_withdraw,
             attributes_discarded: v.attributes_discarded,
         }),
@@ -168,25 +172,24 @@ fn state(name: &str) -> SessionState {
 
 /// The stable word for how the session last ended.
 fn error_reason(view: &PeerView) -> Reason {
-    let text = view.last_error.as_deref().unwrap_or_default();
     let at = view.last_error_secs;
     let is_now = |n: &Option<NotificationView>| n.as_ref().map(|n| n.secs_ago) == at;
     if view.last_sent.as_ref().is_some_and(|n| n.code == 4) && is_now(&view.last_sent) {
-        Reason::HoldTimerExpired
-    } else if text.contains("refused") {
-        Reason::ConnectionRefused
-    } else if text.contains("nreachable") {
-        Reason::Unreachable
-    } else if text.contains("timed out") {
-        Reason::ConnectionTimedOut
-    } else if is_now(&view.last_received) {
-        Reason::NotificationReceived
-    } else if is_now(&view.last_sent) {
-        Reason::NotificationSent
-    } else if text.contains("cannot connect") {
-        Reason::ConnectionFailed
-    } else {
-        Reason::ConnectionClosed
+        return Reason::HoldTimerExpired;
+    }
+    if is_now(&view.last_received) {
+        return Reason::NotificationReceived;
+    }
+    if is_now(&view.last_sent) {
+        return Reason::NotificationSent;
+    }
+    let Some(fault) = &view.last_transport else { return Reason::ConnectionClosed };
+    match fault.fault.as_str() {
+        "refused" => Reason::ConnectionRefused,
+        "host-unreachable" | "network-unreachable" => Reason::Unreachable,
+        "timed-out" => Reason::ConnectionTimedOut,
+        _ if fault.phase == "connecting" => Reason::ConnectionFailed,
+        _ => Reason::ConnectionClosed,
     }
 }
 

@@ -40,18 +40,8 @@ pub(super) fn fault(peer: &PeerView, host: &HostFacts, t: &TransportView) -> Fin
                 .fix("check the cable, and that the other end is up")
         }
         ("other", _) if matches!(host.route, RouteFact::Blocked(_)) => no_route(peer),
-        ("closed", "before-open") => before_open(
-            peer,
-            host,
-            Cause::ClosedBeforeOpen,
-            "the neighbour takes our connection and closes it at once, without a word",
-        ),
-        ("reset", "before-open") => before_open(
-            peer,
-            host,
-            Cause::ConnectionReset,
-            "the connection is reset before the neighbour sends its OPEN",
-        ),
+        // Which of the two it is depends on whether our OPEN was there before the neighbour closed.
+        ("closed" | "reset", "before-open") => before_open(peer, host),
         (_, "after-open") => Finding::broken(
             Cause::ClosedAfterOpen,
             "the connection ends between the OPENs and Established, without a NOTIFICATION",
@@ -226,13 +216,16 @@ fn multihop(peer: &PeerView, host: &HostFacts) -> Finding {
     .fix("or peer with the neighbour's address on the shared subnet")
 }
 
-fn before_open(peer: &PeerView, host: &HostFacts, cause: Cause, summary: &str) -> Finding {
+fn before_open(peer: &PeerView, host: &HostFacts) -> Finding {
     let from = host.source(peer).map(|a| format!(" {a}")).unwrap_or_default();
-    Finding::broken(cause, summary)
-        .fix(format!(
-            "check that the neighbour has our address{from} configured as a neighbour, and enabled"
-        ))
-        .fix("or connect from the address it has for us: spec.updateSource")
+    Finding::broken(
+        Cause::ClosedBeforeOpen,
+        "the neighbour takes the connection and ends it before its OPEN, without a word",
+    )
+    .fix(format!(
+        "check that the neighbour has our address{from} configured as a neighbour, and enabled"
+    ))
+    .fix("or connect from the address it has for us: spec.updateSource")
 }
 
 /// A session that was up lost its connection.

@@ -104,8 +104,14 @@ fn session(view: &mut PeerView, config: &NeighborConfig, s: &PeerSnapshot, now: 
     view.since_secs = ago(s.since);
     view.established_count = s.established_count;
     view.dropped_count = s.dropped_count;
-    view.last_error = s.last_error.as_ref().map(|error| error.text.clone());
-    view.last_error_secs = s.last_error.as_ref().map(|error| ago(error.at));
+    let ended = s.last_error.as_ref().map(|error| (error.at, error.text.clone()));
+    let failed = s.last_transport.as_ref().map(|record| (record.at, record.text.to_string()));
+    // An attempt that nobody answers is given up for the next one without an end of its own.
+    let unanswered = failed.filter(|(at, _)| ended.as_ref().is_none_or(|(end, _)| end < at));
+    if let Some((at, text)) = unanswered.or(ended) {
+        view.last_error = Some(text);
+        view.last_error_secs = Some(ago(at));
+    }
     view.last_down = s.last_down.as_ref().map(|down| DownView {
         secs_ago: ago(down.at),
         up_secs: down.up_for.as_secs(),

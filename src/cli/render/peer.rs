@@ -92,7 +92,7 @@ fn session(page: &mut Page, peer: &PeerView) {
         );
     }
     if up || peer.queued_octets > 0 {
-        page.field("waits to be sent", &format!("{} octets", peer.queued_octets));
+        page.field("queue", &format!("{} octets wait to be sent", peer.queued_octets));
     }
     let a = &peer.attempts;
     if a.dialed + a.accepted + a.refused > 0 {
@@ -276,7 +276,7 @@ fn capabilities(page: &mut Page, peer: &PeerView) {
     for (name, mine) in differing {
         let of_peer: Vec<_> =
             theirs.iter().filter(|(n, _)| *n == name).map(|(_, d)| d.as_str()).collect();
-        page.field(&name, &format!("we {mine}; it {}", of_peer.join(" and ")));
+        page.field("differs", &format!("{name}: we {mine}; it {}", of_peer.join(" and ")));
     }
     if peer.state == "Established" {
         page.field("in use", &peer.capabilities.join(", "));
