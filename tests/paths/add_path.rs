@@ -87,9 +87,9 @@ fn both_ways(kind: Kind, extra: &[&str]) {
             let ids: BTreeSet<_> = told.iter().map(|(_, _, id)| *id).collect();
             ensure!(ids.len() == wanted.len() && !ids.contains(&0), "we say {told:?}");
             if kind == Kind::Frr {
-                let told: BTreeSet<_> =
-                    told.iter().map(|(path, hop, id)| (path.clone(), hop.clone(), Some(*id)));
-                let told: BTreeSet<_> = told.collect();
+                let told = told.iter();
+                let told: BTreeSet<Path> =
+                    told.map(|(path, hop, id)| (path.clone(), hop.clone(), Some(*id))).collect();
                 ensure!(there == told, "at the peer {there:?}, we say {told:?}");
             }
             // What the peer sends of the same prefix.

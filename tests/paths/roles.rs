@@ -1,7 +1,7 @@
 //! RFC 9234 with FRR and BIRD; GoBGP has no roles.
 
 use anyhow::{Context as _, ensure};
-use testkit::daemon::{Kind, Speaker as _};
+use testkit::daemon::Kind;
 use testkit::privilege::in_namespaces;
 use testkit::skip::skip;
 
