@@ -39,6 +39,10 @@ mod open;
 mod parameters;
 #[path = "conformance/refresh.rs"]
 mod refresh;
+#[path = "conformance/relations.rs"]
+mod relations;
+#[path = "conformance/restart.rs"]
+mod restart;
 #[path = "conformance/timers.rs"]
 mod timers;
 #[path = "conformance/update_kept.rs"]
@@ -64,6 +68,8 @@ fn clauses() -> Vec<Clause> {
         update_reset::CLAUSES,
         update_kept::CLAUSES,
         extensions::CLAUSES,
+        relations::CLAUSES,
+        restart::CLAUSES,
     ]
     .concat();
     all.sort_by_key(|clause| (clause.rfc(), clause.section_key(), clause.name));

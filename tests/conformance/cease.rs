@@ -22,6 +22,18 @@ pub(crate) const CLAUSES: &[Clause] = &[
         "A change that needs none leaves the session alone"
     ),
     clause!(rfc4486_s4_maximum_prefixes, "More prefixes than the bound: 6/1 with family and bound"),
+    clause!(
+        rfc4271_s6_7_maximum_prefixes_warning,
+        "Where only a warning is wanted, more prefixes end nothing"
+    ),
+    clause!(
+        rfc4271_s6_7_maximum_prefixes_restart,
+        "After the time that is set, the neighbour is taken again"
+    ),
+    clause!(
+        rfc4486_s4_administrative_reset,
+        "A session that is cleared: 6/4 with the reason, and a new start"
+    ),
     clause!(rfc9003_s2_received_communication, "A received reason is shown to the operator"),
     clause!(
         rfc9003_s2_received_malformed,
@@ -152,4 +164,34 @@ fn rfc4486_s4_received_subcodes(lab: &Lab) -> Result<()> {
         is_alive(&mut peer.up()?)?;
     }
     Ok(())
+}
+
+fn three_prefixes(peer: &crate::lab::Peer<'_>) -> Vec<u8> {
+    let three = [&[24, 20, 200, 1][..], &[24, 20, 200, 2], &[24, 20, 200, 3]].concat();
+    update(&[], &peer.mandatory(), &three)
+}
+
+fn rfc4271_s6_7_maximum_prefixes_warning(lab: &Lab) -> Result<()> {
+    let limit = "maximumPrefix: {limit: 2, action: warning-only}";
+    let peer = lab.peer_of(Router::Fabric, PEER_AS, &[PASSIVE, limit])?;
+    let mut session = peer.up()?;
+    session.send(&three_prefixes(&peer))?;
+    is_alive(&mut session)
+}
+
+fn rfc4271_s6_7_maximum_prefixes_restart(lab: &Lab) -> Result<()> {
+    let limit = "maximumPrefix: {limit: 2, action: restart, restartAfter: 2s}";
+    let peer = lab.peer_of(Router::Fabric, PEER_AS, &[PASSIVE, limit])?;
+    let mut session = peer.up()?;
+    session.send(&three_prefixes(&peer))?;
+    refused(&mut session, 6, 1, &[0, 1, 1, 0, 0, 0, 2])?;
+    wait::eventually("the neighbour is taken again", || is_alive(&mut peer.up()?))
+}
+
+fn rfc4486_s4_administrative_reset(lab: &Lab) -> Result<()> {
+    let peer = lab.peer()?;
+    let mut session = peer.up()?;
+    peer.command("clear peer NAME --reason maintenance")?;
+    refused(&mut session, 6, 4, b"\x0bmaintenance")?;
+    is_alive(&mut peer.up()?)
 }

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 use testkit::frame::OPEN;
 
-use crate::clause::{Clause, clause};
+use crate::clause::{Clause, clause, not_yet};
 use crate::lab::{AS, Lab, ORIGINATED, PEER_AS, Peer, Router, is_alive, refused};
 use crate::wire::{
     WELL_KNOWN, announced, as_path, attribute, capabilities, claiming, find, keepalive, update,
@@ -14,6 +14,10 @@ pub(crate) const CLAUSES: &[Clause] = &[
     clause!(rfc4271_s5_1_2_prepend, "To outside: our AS in front of the path, no LOCAL_PREF"),
     clause!(rfc4271_s5_1_5_local_pref, "To inside: the path as it was, LOCAL_PREF always there"),
     clause!(rfc4271_s5_1_4_med, "MULTI_EXIT_DISC of a neighbour AS does not go to a third"),
+    clause!(
+        rfc4271_s9_2_1_1_duplicates,
+        "A route announced again without a change is not sent on again"
+    ),
     clause!(
         rfc6793_s4_2_2_to_old_speaker,
         "To a two-octet speaker: AS_TRANS in AS_PATH, and AS4_PATH"
@@ -26,10 +30,10 @@ pub(crate) const CLAUSES: &[Clause] = &[
         "Who offered takes long messages even if the other did not"
     ),
     clause!(rfc8654_s4_open_and_keepalive, "KEEPALIVE stays at 19 octets: 1/2"),
-    Clause::not_implemented(
-        "rfc7911_s4_receive",
+    not_yet!(
+        rfc7911_s4_receive,
         "Two paths with identifiers; each is withdrawn by its own",
-        "not yet: no manifest field switches it on",
+        "nothing acts on addPaths of a manifest"
     ),
     clause!(rfc7911_s4_not_negotiated, "Without it NLRI is plain: identifiers would be prefixes"),
     clause!(rfc8950_s4_capability, "IPv4 over IPv6 next hops is offered as 1/1/2"),
@@ -205,4 +209,41 @@ fn rfc4760_s3_ipv4_in_mp_reach(lab: &Lab) -> Result<()> {
         withdrawn(&mut watching, &peer.prefix())?;
     }
     is_alive(&mut session)
+}
+
+fn rfc7911_s4_receive(lab: &Lab) -> Result<()> {
+    let peer = passive(lab, PEER_AS, "addPaths: {receive: true}")?;
+    let third = passive(lab, 65200, "")?;
+    let mut watching = third.up()?;
+    let mut session = peer.up_as(&peer.open().and(69, &[0, 1, 1, 2]))?;
+    let with_id = |id: u8| [&[0, 0, 0, id][..], &peer.prefix()].concat();
+    let longer = [peer.mandatory()[..4].to_vec(), as_path(&[PEER_AS, 65300])].concat();
+    let longer = [longer, attribute(WELL_KNOWN, 3, &peer.address.octets())].concat();
+    session.send(&update(&[], &longer, &with_id(2)))?;
+    announced(&mut watching, &peer.prefix())?;
+    session.send(&update(&[], &peer.mandatory(), &with_id(1)))?;
+    let seen = announced(&mut watching, &peer.prefix())?;
+    ensure!(find(&seen, 2) == find(&as_path(&[AS, PEER_AS]), 2), "{seen:02x?}");
+    session.send(&update(&with_id(1), &[], &[]))?;
+    let seen = announced(&mut watching, &peer.prefix())?;
+    ensure!(find(&seen, 2) == find(&as_path(&[AS, PEER_AS, 65300]), 2), "{seen:02x?}");
+    session.send(&update(&with_id(2), &[], &[]))?;
+    withdrawn(&mut watching, &peer.prefix())
+}
+
+fn rfc4271_s9_2_1_1_duplicates(lab: &Lab) -> Result<()> {
+    let (peer, third) = (passive(lab, PEER_AS, "")?, passive(lab, 65200, "")?);
+    let mut watching = third.up()?;
+    let mut session = peer.up()?;
+    let next = [&[24, 23][..], &peer.prefix()[2..]].concat();
+    let route = update(&[], &peer.mandatory(), &peer.prefix());
+    session.send(&route)?;
+    announced(&mut watching, &peer.prefix())?;
+    session.send(&[route.clone(), route, update(&[], &peer.mandatory(), &next)].concat())?;
+    crate::wire::read_until(&mut watching, |body| {
+        let (_, _, nlri) = crate::wire::parts(body)?;
+        let holds = |prefix: &[u8]| nlri.windows(prefix.len()).any(|w| w == prefix);
+        ensure!(!holds(&peer.prefix()), "sent again");
+        Ok(holds(&next).then_some(()))
+    })
 }

@@ -8,9 +8,11 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
+use socket2::{Domain, Socket, Type};
 use testkit::cosmos::{Cosmos, Fib};
 use testkit::daemon::{Config, Speaker as _};
 use testkit::frame::{KEEPALIVE, OPEN};
@@ -238,6 +240,27 @@ impl Peer<'_> {
     pub(crate) fn dial(&self) -> Result<Session> {
         let daemon = SocketAddr::new(OURS.into(), 179);
         Session::connect(&self.lab.others, self.address.into(), daemon)
+    }
+
+    /// A connection that is greeted, whose segments begin with this TTL.
+    pub(crate) fn dial_with_ttl(&self, ttl: u32) -> Result<Session> {
+        self.lab.others.run(|| {
+            wait::eventually("a connection with another TTL", || {
+                let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+                socket.set_ttl_v4(ttl)?;
+                socket.bind(&SocketAddr::new(self.address.into(), 0).into())?;
+                let daemon = SocketAddr::new(OURS.into(), 179);
+                socket.connect_timeout(&daemon.into(), Duration::from_secs(2))?;
+                let session = Session::new(socket.into())?;
+                ensure!(session.is_greeted()?, "closed at once");
+                Ok(session)
+            })
+        })
+    }
+
+    /// Runs a command of the daemon's client; `NAME` in it is the neighbour's.
+    pub(crate) fn command(&self, text: &str) -> Result<String> {
+        self.lab.cosmos.command(&text.replace("NAME", &format!("p{}", self.number)))
     }
 
     /// A listening socket at its address, for the daemon to connect to.

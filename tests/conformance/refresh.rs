@@ -1,10 +1,13 @@
 //! RFC 2918, 7313: asking for routes again.
 
 use anyhow::{Result, ensure};
+use testkit::frame::OPEN;
 
 use crate::clause::{Clause, clause};
-use crate::lab::{Lab, ORIGINATED, is_alive, refused};
-use crate::wire::{announced, message, refresh};
+use crate::lab::{Lab, ORIGINATED, Router, is_alive, refused};
+use crate::wire::{
+    ROUTE_REFRESH, announced, capabilities, message, parts, read_until, refresh, update,
+};
 
 pub(crate) const CLAUSES: &[Clause] = &[
     clause!(rfc2918_s4_sends_again, "A request brings all routes of the family again"),
@@ -18,6 +21,15 @@ pub(crate) const CLAUSES: &[Clause] = &[
     ),
     clause!(rfc7313_s5_unknown_subtype, "An unknown subtype is ignored, whatever its length"),
     clause!(rfc7313_s5_wrong_length, "BoRR or EoRR of other than 4 octets: 7/1, data the message"),
+    clause!(rfc7313_s3_capability, "Enhanced route refresh is offered"),
+    clause!(
+        rfc7313_s4_bracketed,
+        "To who offers it too: BoRR, the routes, EoRR; to others the routes alone"
+    ),
+    clause!(
+        rfc7313_s4_sweep,
+        "What does not come between the neighbour's BoRR and EoRR goes, the rest stays"
+    ),
     clause!(rfc7313_s4_end_without_beginning, "EoRR without BoRR is ignored"),
     clause!(
         rfc5291_s6_filters_not_negotiated,
@@ -84,4 +96,55 @@ fn rfc5291_s6_filters_not_negotiated(lab: &Lab) -> Result<()> {
         ignored(lab, &message(5, &[&[0, 1, 0, 1], filters].concat()))?;
     }
     Ok(())
+}
+
+fn rfc7313_s3_capability(lab: &Lab) -> Result<()> {
+    let offered = capabilities(&lab.peer()?.connect()?.expect(OPEN)?.body)?;
+    ensure!(offered.contains(&(70, vec![])), "{offered:02x?}");
+    Ok(())
+}
+
+fn rfc7313_s4_bracketed(lab: &Lab) -> Result<()> {
+    for able in [true, false] {
+        let peer = lab.peer()?;
+        let open = if able { peer.open().and(70, &[]) } else { peer.open() };
+        let mut session = peer.up_as(&open)?;
+        session.send(&refresh(1, 0, 1))?;
+        let (mut subtypes, mut routes) = (Vec::new(), false);
+        // Without brackets the next answer is the end.
+        while !(routes && (!able || subtypes.len() == 2)) {
+            let message = session.receive()?;
+            ensure!(message.kind != 3, "NOTIFICATION {:02x?}", message.body);
+            if message.kind == ROUTE_REFRESH {
+                ensure!(message.body[..2] == [0, 1] && message.body[3] == 1, "{message:02x?}");
+                ensure!(routes == !subtypes.is_empty(), "routes outside of the brackets");
+                subtypes.push(message.body[2]);
+            } else if message.kind == 2 {
+                routes |= parts(&message.body)?.2 == ORIGINATED;
+            }
+        }
+        ensure!(subtypes == if able { vec![1, 2] } else { vec![] }, "{subtypes:?}");
+    }
+    Ok(())
+}
+
+fn rfc7313_s4_sweep(lab: &Lab) -> Result<()> {
+    let passive = ["passive: true"];
+    let peer = lab.peer_of(Router::Transit, 65100, &passive)?;
+    let mut watching = lab.peer_of(Router::Transit, 65200, &passive)?.up()?;
+    let mut session = peer.up_as(&peer.open().and(70, &[]))?;
+    let stays = peer.prefix();
+    let goes = [&[24, 22][..], &stays[2..]].concat();
+    for prefix in [&stays, &goes] {
+        session.send(&update(&[], &peer.mandatory(), prefix))?;
+        announced(&mut watching, prefix)?;
+    }
+    let again = update(&[], &peer.mandatory(), &stays);
+    session.send(&[refresh(1, 1, 1), again, refresh(1, 2, 1)].concat())?;
+    read_until(&mut watching, |body| {
+        let gone = parts(body)?.0;
+        let holds = |prefix: &[u8]| gone.windows(prefix.len()).any(|w| w == prefix);
+        ensure!(!holds(&stays), "the route that came again went");
+        Ok(holds(&goes).then_some(()))
+    })
 }

@@ -1,7 +1,7 @@
 //! Runs the clauses: side by side, since most of them wait for a timer or for the other end.
 //!
 //! The arguments are those of libtest that people and tools use: parts of names, `--exact`,
-//! `--skip`, `--list`, `--nocapture` (always so), `--test-threads`.
+//! `--skip`, `--list`, `--ignored`, `--nocapture` (always so), `--test-threads`.
 
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,6 +30,8 @@ struct Selection {
     skipped: Vec<String>,
     exact: bool,
     list: bool,
+    /// Also what is not there yet.
+    ignored: bool,
 }
 
 pub(crate) fn main(clauses: &[Clause]) -> ExitCode {
@@ -40,16 +42,17 @@ pub(crate) fn main(clauses: &[Clause]) -> ExitCode {
         say(&names);
         return ExitCode::SUCCESS;
     }
-    program_in_namespaces("conformance", || run(clauses, &chosen))
+    program_in_namespaces("conformance", || run(clauses, &chosen, selection.ignored))
 }
 
-fn run(all: &[Clause], chosen: &[Clause]) -> ExitCode {
+fn run(all: &[Clause], chosen: &[Clause], ignored: bool) -> ExitCode {
     let started = testkit::wait::clock();
     let tests: Vec<_> = chosen
         .iter()
         .filter_map(|clause| match clause.test {
             Test::Run(test) => Some((clause.name, test)),
-            Test::NotImplemented(_) | Test::NotTestable(_) => None,
+            Test::NotYet(test, _) if ignored => Some((clause.name, test)),
+            Test::NotYet(..) | Test::NotImplemented(_) | Test::NotTestable(_) => None,
         })
         .collect();
     say(&format!("\nrunning {} tests\n", tests.len()));
@@ -112,6 +115,7 @@ fn selection(args: impl Iterator<Item = String>) -> Selection {
         match arg.as_str() {
             "--exact" => out.exact = true,
             "--list" => out.list = true,
+            "--ignored" | "--include-ignored" => out.ignored = true,
             "--skip" => out.skipped.extend(args.next()),
             "--test-threads" | "--format" | "--color" | "-Z" => drop(args.next()),
             option if option.starts_with('-') => {}
