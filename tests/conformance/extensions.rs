@@ -33,7 +33,7 @@ pub(crate) const CLAUSES: &[Clause] = &[
     not_yet!(
         rfc7911_s4_receive,
         "Two paths with identifiers; each is withdrawn by its own",
-        "nothing acts on addPaths of a manifest"
+        "written, and not run yet against ADD-PATH of the daemon"
     ),
     clause!(rfc7911_s4_not_negotiated, "Without it NLRI is plain: identifiers would be prefixes"),
     clause!(rfc8950_s4_capability, "IPv4 over IPv6 next hops is offered as 1/1/2"),

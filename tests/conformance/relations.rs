@@ -11,7 +11,7 @@ use crate::wire::{
     WELL_KNOWN, announced, attribute, capabilities, find, parts, read_until, refresh, update,
 };
 
-const NO_ROLE: &str = "nothing acts on role of a manifest";
+const NO_ROLE: &str = "written, and not run yet against the roles of the daemon";
 
 pub(crate) const CLAUSES: &[Clause] = &[
     not_yet!(rfc9234_s4_1_capability, "A configured role is offered, to another AS only", NO_ROLE),
