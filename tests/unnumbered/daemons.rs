@@ -160,6 +160,27 @@ fn frr_through_the_life_of_a_link() {
     });
 }
 
+/// FRR's address changes, then ours. FRR keeps a session whose own address is gone until the hold time
+/// is over, and refuses the new one meanwhile.
+#[test]
+fn frr_and_addresses_that_change() {
+    in_namespaces(|| {
+        let ours = ["remoteAS: external", "holdTime: 6s", "keepaliveTime: 2s"];
+        let more = ["neighbor eth0 timers 2 6"];
+        let Some(lab) = with_frr(65002, &ours, "external", &more) else { return };
+        for (at_ours, address) in [(true, "fe80::1:1"), (false, "fe80::2:2")] {
+            let before = wait_up(&lab.ours, "link");
+            let ns = if at_ours { &lab.a } else { &lab.b };
+            let old = link_locals(ns, "eth0")[0];
+            ns.ip(&format!("address add {address}/64 dev eth0 nodad")).unwrap();
+            ns.ip(&format!("address delete {old}/64 dev eth0")).unwrap();
+            wait_again(&lab.ours, "link", &before);
+            lab.wait_exchanged(FRR_ROUTE);
+            wait_ping(&lab.a, 1, 2);
+        }
+    });
+}
+
 impl Lab {
     fn check_down(&self) -> anyhow::Result<()> {
         let peer = crate::lab::shown(&self.ours, "link")?;
