@@ -351,7 +351,7 @@ impl AllowAsIn {
     }
 }
 
-/// Bound on the prefixes accepted from one neighbour, over all families.
+/// Bound on the prefixes accepted from one neighbour, in each family by itself.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MaximumPrefix {

@@ -46,6 +46,9 @@ pub(super) struct Built {
 /// RFC 8326.
 const GRACEFUL_SHUTDOWN: Community = Community(0xffff_0000);
 
+/// The stage an external neighbour gets where a policy is required and none is there.
+const NO_POLICY: &str = "RFC 8212: no policy";
+
 /// Linux `TCP_MD5SIG_MAXKEYLEN`.
 const LONGEST_MD5_KEY: usize = 80;
 
@@ -85,6 +88,15 @@ pub(super) fn build(
         problems.extend(chain.1);
         chain.0
     });
+    for (chain, direction, effect) in [
+        (&import, "import", "none of its routes is accepted"),
+        (&export, "export", "nothing is sent"),
+    ] {
+        if chain.stages().first().is_some_and(|stage| stage.name.to_string() == NO_POLICY) {
+            let because = "RFC 8212: requirePolicy of the router";
+            notes.push(format!("no {direction} policy: {effect} ({because})"));
+        }
+    }
     let peer = Peer {
         name: candidate.name.clone(),
         source: candidate.source.clone(),
@@ -353,7 +365,7 @@ fn chain(
     let name = &draft.router.name;
     let (mut chain, problem) = policies.chain(name, direction, &candidate.labels, route_map);
     if draft.router.require_policy && external && chain.is_empty() {
-        chain.0.push(Policy::deny_all("RFC 8212: no policy"));
+        chain.0.push(Policy::deny_all(NO_POLICY));
     }
     if spec.graceful_shutdown == Some(true) {
         let set = match direction {

@@ -365,6 +365,10 @@ fn rfc_8212_and_rfc_8326_are_carried_out_here() {
     ];
     let case = on(&format!("{text}---\n{}", peers.concat()));
     assert_eq!(case.peer("a").import.stages()[0].default, intent::Disposition::Deny);
+    assert_eq!(case.peer("a").export.stages()[0].default, intent::Disposition::Deny);
+    let said = case.condition("BGPPeer default/a", "Accepted");
+    assert!(said.contains("no import policy: none of its routes is accepted (RFC 8212"), "{said}");
+    assert!(said.contains("no export policy: nothing is sent (RFC 8212"), "{said}");
     assert!(case.peer("b").import.is_empty() && case.peer("b").export.is_empty());
     let gshut = Set::CommunitiesAdd(vec!["graceful-shutdown".parse().unwrap()]);
     let stage = &case.peer("c").export.stages()[0];
