@@ -116,8 +116,8 @@ pub struct Bfd {
     pub min_rx: Duration,
     /// Detect Mult, at least 1.
     pub multiplier: u8,
-    /// RFC 5883 instead of RFC 5881.
-    pub multihop: bool,
+    /// RFC 5883 instead of RFC 5881; `None` leaves it to what the session is.
+    pub multihop: Option<bool>,
     /// BGP waits for BFD.
     pub strict: bool,
 }

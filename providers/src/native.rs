@@ -66,7 +66,7 @@ impl BgpProvider for Native {
 
     fn capabilities(&self) -> Capabilities {
         let families = Family::ALL.into_iter().filter(|f| convert::family(*f).is_some()).collect();
-        Capabilities { families, route_reflection: true, bfd: false }
+        Capabilities { families, route_reflection: true, bfd: true }
     }
 
     async fn apply(&mut self, routers: &BTreeMap<RouterName, Router>) -> Report {

@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use tokio::sync::broadcast;
 
+use crate::bfd::Service;
 use crate::config::{FibMode, Listen, RouterConfig, SpeakerConfig, SpeakerOptions};
 use crate::diagnose::Baseline;
 use crate::fib::FibWriter;
@@ -61,6 +62,7 @@ struct Engine {
     links: Arc<Links>,
     fib: Option<FibWriter>,
     recorder: Arc<Recorder>,
+    bfd: Arc<Service>,
     events: broadcast::Sender<SpeakerEvent>,
     /// What the kernel had counted when we began.
     baseline: Baseline,
@@ -118,6 +120,7 @@ impl SpeakerHandle {
             kernel,
             links,
             fib,
+            bfd: Arc::default(),
             events,
             baseline: Baseline::now(),
             routers: RwLock::default(),
@@ -183,6 +186,7 @@ impl SpeakerHandle {
         if tokio::time::timeout(STOP_TIMEOUT, all).await.is_err() {
             tracing::warn!("some neighbours did not take the Cease within {STOP_TIMEOUT:?}");
         }
+        self.engine.bfd.stop();
     }
 
     pub(crate) fn routers(&self) -> Vec<Arc<Router>> {
@@ -228,6 +232,7 @@ impl SpeakerHandle {
                 self.engine.kernel.clone(),
                 Arc::clone(&self.engine.links),
                 self.engine.fib.clone(),
+                Arc::clone(&self.engine.bfd),
                 self.engine.events.clone(),
                 if applied.begun { Found::default() } else { self.engine.recorder.found },
             );

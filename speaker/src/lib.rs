@@ -35,6 +35,7 @@
 mod alarm;
 #[cfg(test)]
 mod behaviour;
+mod bfd;
 mod clear;
 pub mod config;
 mod core;

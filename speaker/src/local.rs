@@ -11,6 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::if_nametoindex;
+use nix::sys::socket::SockaddrStorage;
 
 use crate::config::NeighborConfig;
 
@@ -69,16 +70,19 @@ impl Ends {
     }
 }
 
+fn ip(storage: SockaddrStorage) -> Option<IpAddr> {
+    match (storage.as_sockaddr_in(), storage.as_sockaddr_in6()) {
+        (Some(v4), _) => Some(v4.ip().into()),
+        (_, Some(v6)) => Some(v6.ip().into()),
+        _ => None,
+    }
+}
+
 /// Every address of ours with its interface.
 fn all_addresses() -> Vec<(u32, IpAddr)> {
     let Ok(all) = getifaddrs() else { return Vec::new() };
     all.filter_map(|entry| {
-        let storage = entry.address?;
-        let address = match (storage.as_sockaddr_in(), storage.as_sockaddr_in6()) {
-            (Some(v4), _) => IpAddr::V4(v4.ip()),
-            (_, Some(v6)) => IpAddr::V6(v6.ip()),
-            _ => return None,
-        };
+        let address = ip(entry.address?)?;
         let ifindex = if_nametoindex(entry.interface_name.as_str()).ok()?;
         Some((ifindex, address))
     })
@@ -107,6 +111,30 @@ pub(crate) fn address_of(interface: &str, remote: IpAddr) -> Option<IpAddr> {
         .into_iter()
         .find(|(i, a)| *i == index && kind(*a) == kind(remote))
         .map(|(_, a)| a)
+}
+
+/// The interface that has the address's subnet, the longest if several have.
+pub(crate) fn link_to(remote: IpAddr) -> Option<u32> {
+    let subnets = getifaddrs().ok()?.filter_map(|entry| {
+        let (address, mask) = (ip(entry.address?)?, ip(entry.netmask?)?);
+        // The kernel gives point-to-point links the far end as the address of the route.
+        let far = entry.destination.and_then(ip).unwrap_or(address);
+        let length = common_bits(remote, address).max(common_bits(remote, far))?;
+        let mask = ipnet::ip_mask_to_prefix(mask).ok()?;
+        (length >= mask).then_some((mask, entry.interface_name))
+    });
+    let (_, name) = subnets.max_by_key(|(mask, _)| *mask)?;
+    if_nametoindex(name.as_str()).ok()
+}
+
+/// How many leading bits two addresses of a family have in common.
+fn common_bits(a: IpAddr, b: IpAddr) -> Option<u8> {
+    let zeros = match (a, b) {
+        (IpAddr::V4(a), IpAddr::V4(b)) => (a.to_bits() ^ b.to_bits()).leading_zeros(),
+        (IpAddr::V6(a), IpAddr::V6(b)) => (a.to_bits() ^ b.to_bits()).leading_zeros(),
+        _ => return None,
+    };
+    u8::try_from(zeros).ok()
 }
 
 fn kind(address: IpAddr) -> (bool, bool) {
@@ -141,6 +169,15 @@ mod tests {
         assert!(ends.contains(a("10.0.0.1")) && !ends.contains(a("2001:db8:3::1")));
         assert_eq!(Ends::among(a("fe80::2"), 3, &all).ifindex, 3, "a scope tells two links apart");
         assert_eq!(Ends::among(a("192.0.2.9"), 0, &all).ifindex, 0);
+    }
+
+    #[test]
+    fn the_link_to_a_neighbour_is_that_of_its_subnet() {
+        assert_eq!(link_to(a("127.1.2.3")), Some(Ends::of(a("127.0.0.1"), 0).ifindex));
+        assert_eq!(link_to(a("203.0.113.1")), None);
+        assert_eq!(common_bits(a("10.0.0.1"), a("10.0.0.2")), Some(30));
+        assert_eq!(common_bits(a("2001:db8::1"), a("2001:db8::1")), Some(128));
+        assert_eq!(common_bits(a("10.0.0.1"), a("::1")), None);
     }
 
     #[test]

@@ -196,8 +196,10 @@ pub struct BfdConfig {
     pub min_rx: Duration,
     /// Detect Mult.
     pub multiplier: u8,
-    /// RFC 5883 instead of RFC 5881.
-    pub multihop: bool,
+    /// RFC 5883 instead of RFC 5881; `None` is so for external sessions configured to cross routers and
+    /// for internal ones whose neighbour is on no subnet of ours. Link-local neighbours are always one hop
+    /// away.
+    pub multihop: Option<bool>,
     /// BGP waits for BFD.
     pub strict: bool,
 }

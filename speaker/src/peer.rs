@@ -85,6 +85,7 @@ pub(crate) fn session_config(
     session.setup = setup(config, remote.ip());
     session.setup_revision = revision(config);
     session.seed = seed(router, name);
+    session.starts_gated = config.bfd.is_some_and(|bfd| bfd.strict);
     session
 }
 
@@ -99,14 +100,19 @@ fn add_path(config: &NeighborConfig) -> Vec<(Family, AddPathDirection)> {
     config.families.iter().map(|family| (*family, direction)).collect()
 }
 
-/// RFC 4271 leaves the TTL open; every implementation sends eBGP with 1 unless told otherwise, and
-/// GTSM (RFC 5082) needs 255.
-fn ttl(router: &RouterConfig, config: &NeighborConfig, remote: IpAddr) -> Option<u8> {
-    let external = match config.remote_as {
+/// Whether the session crosses an AS border.
+pub(crate) fn is_external(router: &RouterConfig, config: &NeighborConfig) -> bool {
+    match config.remote_as {
         RemoteAs::Asn(asn) => asn != config.session_as(router.asn),
         RemoteAs::External => true,
         RemoteAs::Internal => false,
-    };
+    }
+}
+
+/// RFC 4271 leaves the TTL open; every implementation sends eBGP with 1 unless told otherwise, and
+/// GTSM (RFC 5082) needs 255.
+fn ttl(router: &RouterConfig, config: &NeighborConfig, remote: IpAddr) -> Option<u8> {
+    let external = is_external(router, config);
     match (config.ttl, config.min_ttl) {
         (Some(ttl), _) => Some(ttl),
         (None, Some(_)) => Some(255),

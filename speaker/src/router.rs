@@ -24,6 +24,7 @@ use tokio::sync::{Notify, broadcast};
 use tokio::task::JoinHandle;
 use tracing::{debug, info, warn};
 
+use crate::bfd::{self, Attendance};
 use crate::clock;
 use crate::config::{Listen, NeighborConfig, RouterConfig};
 use crate::core::Core;
@@ -63,6 +64,7 @@ pub(crate) struct Shared {
     pub(crate) kernel: Option<Arc<Kernel>>,
     pub(crate) links: Arc<Links>,
     events: broadcast::Sender<SpeakerEvent>,
+    pub(crate) bfd: Attendance,
     /// Sessions by name, for resets that the tables ask for.
     sessions: Mutex<HashMap<Arc<str>, Weak<SessionHandle>>>,
 }
@@ -183,6 +185,7 @@ impl Router {
         kernel: Option<Arc<Kernel>>,
         links: Arc<Links>,
         fib: Option<FibWriter>,
+        bfd: Arc<bfd::Service>,
         events: broadcast::Sender<SpeakerEvent>,
         found: Found,
     ) -> Arc<Self> {
@@ -195,6 +198,7 @@ impl Router {
             kernel: kernel.clone(),
             links: Arc::clone(&links),
             events,
+            bfd: Attendance::new(name.into(), bfd),
             sessions: Mutex::default(),
         });
         let mut tasks = vec![
@@ -357,6 +361,7 @@ impl Router {
             }
         };
         self.shared.sessions().insert(Arc::clone(&key), Arc::downgrade(&session));
+        self.shared.bfd.attend(&key, router, &wanted, remote, local, &session);
         self.directory.remove(self.name(), &name);
         if let Some(port) = running.listen.port {
             let ifindex = match remote {
@@ -413,6 +418,7 @@ impl Router {
     ) {
         self.directory.remove(self.name(), name);
         self.shared.sessions().remove(name);
+        self.shared.bfd.leave(name);
         if let (Some(_), Some((remote, _))) = (peer.config.md5(), peer.ends) {
             clear_key(name, remote.ip(), listeners);
         }
@@ -437,6 +443,7 @@ impl Router {
         });
         futures_util::future::join_all(stops).await;
         self.shared.sessions().clear();
+        self.shared.bfd.leave_all();
         for task in self.tasks.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             task.abort();
         }

@@ -56,6 +56,7 @@ impl SessionHandler for NeighborSession {
         }
         self.shared.restarts.notify_one();
         self.shared.links.wake.notify_one();
+        self.shared.bfd.established(&self.name, info);
         self.shared.wake();
     }
 
@@ -95,6 +96,7 @@ impl SessionHandler for NeighborSession {
     fn down(&mut self, reason: &DownReason) {
         self.last_down = Some(reason.to_string());
         self.shared.links.wake.notify_one();
+        self.shared.bfd.down(&self.name);
         if let Some(life) = self.life.take() {
             self.shared.core().session_down(life, reason, clock());
             self.shared.restarts.notify_one();

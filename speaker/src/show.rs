@@ -181,7 +181,12 @@ impl Router {
         let core = self.shared.core();
         let view = |(name, neighbor): (&Arc<str>, &Neighbor)| {
             let snapshot = self.shared.snapshot(name);
-            crate::render::peer(&core, self.name(), name, neighbor, snapshot.as_ref(), now)
+            let bfd = self.shared.bfd.view(name, now);
+            let session = snapshot.as_ref();
+            PeerView {
+                bfd,
+                ..crate::render::peer(&core, self.name(), name, neighbor, session, now)
+            }
         };
         core.neighbors.iter().map(view).collect()
     }

@@ -10,13 +10,15 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
+mod bfd;
 mod peer;
 
 pub use crate::limits::LimitState;
+pub use bfd::{BfdDownView, BfdView};
 pub use peer::{
-    AttemptsView, BfdView, ConfiguredView, DownView, FamilyCountsView, MessageCounts,
-    NotificationView, OpenView, PeerFamilyView, PeerView, RefusedOpenView, RestartView, TcpView,
-    TimersView, TransitionView, TransportView, UnnumberedView,
+    AttemptsView, ConfiguredView, DownView, FamilyCountsView, MessageCounts, NotificationView,
+    OpenView, PeerFamilyView, PeerView, RefusedOpenView, RestartView, TcpView, TimersView,
+    TransitionView, TransportView, UnnumberedView,
 };
 
 /// One path to one prefix.

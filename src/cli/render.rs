@@ -113,10 +113,21 @@ fn peer_note(peer: &PeerView) -> String {
     if let Some(text) = &peer.shutdown {
         return if text.is_empty() { "shutdown".into() } else { format!("shutdown: {text}") };
     }
+    let bfd = peer.bfd.as_ref();
+    if let Some(bfd) = bfd.filter(|bfd| bfd.holds_bgp) {
+        let why = bfd.problem.as_deref().unwrap_or("the neighbour is not heard");
+        return format!("waits for BFD (strict), which is {}: {why}", bfd.state);
+    }
     if peer.state != "Established" {
         return peer.problem.clone().or_else(|| peer.last_error.clone()).unwrap_or_default();
     }
-    String::new()
+    match bfd {
+        Some(bfd) if bfd.state != "Up" => match &bfd.problem {
+            Some(problem) => format!("BFD {}: {problem}", bfd.state),
+            None => format!("BFD {}", bfd.state),
+        },
+        _ => String::new(),
+    }
 }
 
 /// One path.

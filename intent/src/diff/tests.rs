@@ -157,7 +157,7 @@ fn every_field_of_a_peer_is_seen() {
                     min_tx: interval,
                     min_rx: interval,
                     multiplier: 3,
-                    multihop: false,
+                    multihop: None,
                     strict: false,
                 });
             }),

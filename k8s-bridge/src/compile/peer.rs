@@ -147,10 +147,7 @@ fn refuse_unsafe(spec: &BgpPeerSpec) -> Result<(), Refusal> {
 
 /// Fields that are accepted and left out.
 fn not_realised(spec: &BgpPeerSpec) -> Vec<String> {
-    let fields = [
-        (spec.bfd.as_ref().is_some_and(|b| b.enabled), "bfd"),
-        (spec.multi_session == Some(true), "multiSession"),
-    ];
+    let fields = [(spec.multi_session == Some(true), "multiSession")];
     let given = fields.into_iter().filter(|(given, _)| *given);
     given.map(|(_, field)| format!("spec.{field}")).collect()
 }

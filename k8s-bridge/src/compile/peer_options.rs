@@ -148,7 +148,7 @@ pub(super) fn bfd(spec: &BgpPeerSpec) -> Option<Bfd> {
         min_tx: interval(given.minimum_tx),
         min_rx: interval(given.minimum_rx),
         multiplier: given.detect_multiplier.unwrap_or(BFD_MULTIPLIER),
-        multihop: given.multi_hop.unwrap_or(false),
+        multihop: given.multi_hop,
         strict: given.strict.unwrap_or(false),
     })
 }

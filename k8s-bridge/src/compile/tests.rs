@@ -233,13 +233,13 @@ fn a_missing_secret_keeps_the_session_down() {
 #[test]
 fn fields_nothing_acts_on_are_told_or_refuse() {
     let case = with_base(&[
-        peer("a", "192.0.2.1", "peerASN: 2\nbfd: {enabled: true}\nrole: customer\naddPaths: {send: {bestN: 4}}\ngracefulRestart: {enabled: false}"),
+        peer("a", "192.0.2.1", "peerASN: 2\nmultiSession: true\nrole: customer\naddPaths: {send: {bestN: 4}}\ngracefulRestart: {enabled: false}"),
         peer("c", "192.0.2.3", "peerASN: 2\ntcpAO: {secretRef: {name: s}, sendID: 1, recvID: 1}"),
     ]
     .concat());
     assert_eq!(
         case.condition("BGPPeer default/a", "NotRealised"),
-        "accepted, but nothing acts on it yet: spec.bfd"
+        "accepted, but nothing acts on it yet: spec.multiSession"
     );
     assert!(case.verdict("BGPPeer default/a").accepted);
     assert_eq!(case.refused("BGPPeer default/c").0, Reason::NotRealised);

@@ -139,7 +139,14 @@ fn queue(peer: &PeerView) -> Option<Finding> {
 }
 
 fn bfd(peer: &PeerView) -> Option<Finding> {
-    let bfd = peer.bfd.as_ref().filter(|b| b.state != "Up" && b.since_secs >= 10)?;
+    let bfd = peer.bfd.as_ref()?;
+    if let Some(problem) = &bfd.problem {
+        return Some(
+            Finding::warning(Cause::BfdDown, "BFD is configured, but does not run")
+                .seen(problem.clone()),
+        );
+    }
+    let bfd = Some(bfd).filter(|b| b.state != "Up" && b.since_secs >= 10)?;
     let theirs = bfd.remote_state.as_deref().unwrap_or("never heard");
     Some(
         Finding::warning(Cause::BfdDown, "BFD is configured, but does not come up")

@@ -428,28 +428,6 @@ pub struct UnnumberedView {
     pub detail: Option<String>,
 }
 
-/// The BFD session that watches a BGP session.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct BfdView {
-    /// `AdminDown`, `Down`, `Init` or `Up`.
-    pub state: String,
-    /// Seconds in this state.
-    pub since_secs: u64,
-    /// Why it last left Up, in the words of RFC 5880 section 4.1.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub diagnostic: Option<String>,
-    /// The neighbour's state, once heard.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub remote_state: Option<String>,
-    /// Interval of our packets, in microseconds.
-    pub tx_interval_micros: u64,
-    /// Time without a packet after which the neighbour counts as down, in microseconds.
-    pub detection_time_micros: u64,
-    /// Whether BGP waits for it (strict mode).
-    pub strict: bool,
-}
-
 /// Graceful restart of a session (RFC 4724, RFC 9494).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

@@ -174,15 +174,18 @@ fn helpers(page: &mut Page, peer: &PeerView) {
     if let Some(bfd) = &peer.bfd {
         let theirs = bfd.remote_state.as_deref().unwrap_or("never heard");
         let why = bfd.diagnostic.as_deref().map(|d| format!(", last: {d}")).unwrap_or_default();
+        let problem = bfd.problem.as_deref().map(|p| format!("; {p}")).unwrap_or_default();
         page.field(
             "bfd",
             &format!(
-                "{} for {}, neighbour {theirs}; packets every {} ms, gone after {} ms{}{why}",
+                "{} for {}, neighbour {theirs}; packets every {} ms, gone after {} ms{}{}{}{why}{problem}",
                 bfd.state,
                 duration(bfd.since_secs),
                 bfd.tx_interval_micros / 1000,
                 bfd.detection_time_micros / 1000,
+                if bfd.multihop { ", multihop" } else { "" },
                 if bfd.strict { ", strict" } else { "" },
+                if bfd.holds_bgp { ", BGP waits for it" } else { "" },
             ),
         );
     }
