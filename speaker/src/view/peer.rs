@@ -11,6 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
+use super::bfd::BfdView;
 use crate::limits::LimitState;
 
 /// One configured neighbour and the session with it.
