@@ -3,7 +3,8 @@
 //! All files, sockets included, lie in a folder of the test. `bgpd -S` keeps the user it is started
 //! as; `zebra` insists on a user in its vty group, so it runs under a private view of `/etc/group`
 //! in which root is a member: the same for root and for an ordinary user's namespace. zebra is needed
-//! because bgpd refuses IPv6 sessions without it.
+//! because bgpd refuses IPv6 sessions without it. bfdd, started the same way, joins when a line of the
+//! configuration mentions `bfd`; it knows a profile `fast` of 50 ms (and multiplier 3).
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -24,10 +25,16 @@ use crate::wait;
 
 /// The BGP daemon.
 pub const BGPD: &str = "/usr/lib/frr/bgpd";
+/// The BFD daemon.
+pub const BFDD: &str = "/usr/lib/frr/bfdd";
 /// The kernel side.
 pub const ZEBRA: &str = "/usr/lib/frr/zebra";
 /// The control program.
 pub const VTYSH: &str = "/usr/bin/vtysh";
+
+/// The configuration of bfdd: what `neighbor X bfd profile fast` refers to.
+const BFD_PROFILE: &str =
+    "bfd\n profile fast\n  transmit-interval 50\n  receive-interval 50\n exit\nexit\n";
 
 /// One FRR in one namespace.
 #[derive(Debug)]
@@ -36,6 +43,7 @@ pub struct Frr {
     config: Config,
     folder: TempDir,
     bgpd: Option<Process>,
+    bfdd: Option<Process>,
     zebra: Option<Process>,
 }
 
@@ -51,7 +59,7 @@ impl Frr {
         for name in ["zebra.conf", "vtysh.conf"] {
             std::fs::write(folder.path().join(name), "")?;
         }
-        Ok(Self { ns: Arc::clone(ns), config, folder, bgpd: None, zebra: None })
+        Ok(Self { ns: Arc::clone(ns), config, folder, bgpd: None, bfdd: None, zebra: None })
     }
 
     /// Process id of `bgpd`.
@@ -86,20 +94,44 @@ impl Frr {
     }
 
     fn start_zebra(&self) -> Result<Process> {
-        let script = format!(
-            "mount --bind {}/group /etc/group && exec {ZEBRA} -u root -g root \"$@\"",
-            self.folder.path().display()
-        );
-        let mut args: Vec<String> =
-            ["-m", "sh", "-c", &script, "zebra"].iter().map(|&a| a.to_owned()).collect();
-        args.extend(self.common("zebra"));
-        let mut zebra =
-            self.ns.spawn(Path::new("/usr/bin/unshare"), &args, &self.path("zebra.log"))?;
+        let mut zebra = self.spawn_privileged("zebra", ZEBRA, &[])?;
         wait::eventually("zebra answers", || {
             zebra.check_running()?;
             self.vtysh(&["show zebra client summary"])
         })?;
         Ok(zebra)
+    }
+
+    fn start_bfdd(&self) -> Result<Process> {
+        std::fs::write(self.path("bfdd.conf"), BFD_PROFILE).context("write bfdd.conf")?;
+        let control = self.path("bfdd.sock").display().to_string();
+        let mut bfdd = self.spawn_privileged("bfdd", BFDD, &["--bfdctl", &control])?;
+        wait::eventually("bfdd answers", || {
+            bfdd.check_running()?;
+            let peers = self.vtysh(&["show bfd peers json"])?;
+            ensure!(peers.trim_start().starts_with('['), "{peers}");
+            Ok(())
+        })?;
+        Ok(bfdd)
+    }
+
+    /// Starts a daemon that insists on the vty group.
+    fn spawn_privileged(&self, name: &str, program: &str, options: &[&str]) -> Result<Process> {
+        let script = format!(
+            "mount --bind {}/group /etc/group && exec {program} -u root -g root \"$@\"",
+            self.folder.path().display()
+        );
+        let mut args: Vec<String> =
+            ["-m", "sh", "-c", &script, name].iter().map(|&a| a.to_owned()).collect();
+        args.extend(self.common(name));
+        args.extend(options.iter().map(|&option| option.to_owned()));
+        let log = self.path(&format!("{name}.log"));
+        self.ns.spawn(Path::new("/usr/bin/unshare"), &args, &log)
+    }
+
+    fn wants_bfd(&self) -> bool {
+        let own = self.config.neighbors.iter().flat_map(|neighbor| &neighbor.extra);
+        own.chain(&self.config.extra).any(|line| line.contains("bfd"))
     }
 
     fn vtysh(&self, commands: &[&str]) -> Result<String> {
@@ -135,6 +167,9 @@ impl Speaker for Frr {
 
     fn start(&mut self) -> Result<()> {
         self.zebra = Some(self.start_zebra()?);
+        if self.wants_bfd() {
+            self.bfdd = Some(self.start_bfdd()?);
+        }
         std::fs::write(self.path("bgpd.conf"), text(&self.config)).context("write bgpd.conf")?;
         let mut args = vec!["-S".to_owned()];
         args.extend(self.common("bgpd"));
@@ -151,6 +186,7 @@ impl Speaker for Frr {
 
     fn kill(&mut self) {
         self.bgpd = None;
+        self.bfdd = None;
         self.zebra = None;
     }
 
@@ -214,7 +250,7 @@ impl Speaker for Frr {
 
     fn log(&self) -> String {
         let of = |p: &Option<Process>| p.as_ref().map_or_else(String::new, Process::output);
-        of(&self.zebra) + &of(&self.bgpd)
+        of(&self.zebra) + &of(&self.bfdd) + &of(&self.bgpd)
     }
 }
 
