@@ -26,10 +26,9 @@ pub(crate) const FAST: &str =
     "bfd: {enabled: true, minimumTx: 50000, minimumRx: 50000, detectMultiplier: 3}";
 
 /// Our daemon, its neighbour and the bridge between them.
-pub(crate) struct Lab<P: Speaker> {
+pub(crate) struct Lab<P: Speaker + ?Sized> {
     pub(crate) ours: Cosmos,
-    pub(crate) peer: P,
-    pub(crate) our_ns: Arc<NetNs>,
+    pub(crate) peer: Box<P>,
     pub(crate) peer_ns: Arc<NetNs>,
     switch: NetNs,
     pub(crate) our_address: IpAddr,
@@ -86,13 +85,13 @@ pub(crate) fn configs(path: Path) -> (Config, Config) {
 }
 
 /// Our daemon in a namespace.
-pub(crate) fn cosmos(ns: &Arc<NetNs>, config: Config) -> Cosmos {
+pub(crate) fn cosmos(ns: &Arc<NetNs>, config: Config) -> Box<Cosmos> {
     let mut cosmos = Cosmos::new(env!("CARGO_BIN_EXE_cosmos"), ns, config, Fib::Kernel).unwrap();
     cosmos.start().unwrap();
-    cosmos
+    Box::new(cosmos)
 }
 
-impl Lab<Box<dyn Speaker>> {
+impl Lab<dyn Speaker> {
     /// With FRR or BIRD, and BFD at both ends.
     pub(crate) fn with(kind: Kind, path: Path) -> Self {
         let (mut ours, mut theirs) = configs(path);
@@ -118,18 +117,18 @@ impl Lab<Box<dyn Speaker>> {
     }
 }
 
-impl<P: Speaker> Lab<P> {
+impl<P: Speaker + ?Sized> Lab<P> {
     pub(crate) fn start(
         wires: Wires,
         ours: Config,
         theirs: Config,
-        peer: impl FnOnce(&Arc<NetNs>, Config) -> P,
+        peer: impl FnOnce(&Arc<NetNs>, Config) -> Box<P>,
     ) -> Self {
         let Wires { our_ns, peer_ns, switch } = wires;
         let (our_address, peer_address) = (theirs.neighbors[0].address, ours.neighbors[0].address);
         let peer = peer(&peer_ns, theirs);
-        let ours = cosmos(&our_ns, ours);
-        Self { ours, peer, our_ns, peer_ns, switch, our_address, peer_address }
+        let ours = *cosmos(&our_ns, ours);
+        Self { ours, peer, peer_ns, switch, our_address, peer_address }
     }
 
     /// Nothing passes any more; both links stay up.

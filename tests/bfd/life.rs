@@ -13,7 +13,7 @@ use testkit::wait;
 use crate::lab::{FAST, Lab, Path, Wires, configs, cosmos};
 
 /// The path fails and works again: down by BFD, and back without a storm.
-fn cut_and_mend<P: Speaker>(lab: &Lab<P>, what: &str) {
+fn cut_and_mend<P: Speaker + ?Sized>(lab: &Lab<P>, what: &str) {
     let up = lab.wait_up();
     let times = up["bfd"]["ups"].as_u64().unwrap();
     let cut = lab.cut();
@@ -79,7 +79,7 @@ fn frr_that_holds_bfd_down_by_intent_costs_no_session() {
 }
 
 /// A change of the manifest's `bfd` on a live session.
-fn set_bfd<P: Speaker>(lab: &mut Lab<P>, line: Option<&str>) {
+fn set_bfd<P: Speaker + ?Sized>(lab: &mut Lab<P>, line: Option<&str>) {
     let change = |config: &mut testkit::daemon::Config| {
         config.neighbors[0].extra = line.map(str::to_owned).into_iter().collect();
     };
