@@ -183,8 +183,7 @@ pub struct BgpPeerSpec {
     pub bfd: Option<Bfd>,
     /// Graceful restart (RFC 4724).
     pub graceful_restart: Option<PeerGracefulRestart>,
-    /// One BFD session per address family. Not done: one BFD session watches the BGP session and with it
-    /// all its families.
+    /// One BFD session per address family. Not done, one watches all of them.
     pub multi_session: Option<bool>,
     /// Ask the neighbour to move traffic away before maintenance (RFC 8326).
     pub graceful_shutdown: Option<bool>,

@@ -83,9 +83,7 @@ pub struct Bfd {
     /// Missed packets that mean down. Unset means 3.
     #[schemars(range(min = 3, max = 50))]
     pub detect_multiplier: Option<u8>,
-    /// Multihop BFD (RFC 5883, UDP port 4784) instead of one hop (RFC 5881, port 3784); both ends must
-    /// agree. Unset means multihop for external sessions with ebgpMultihop or ttlSecurity below 255, and
-    /// for internal ones whose neighbour is on no subnet of this node.
+    /// Multihop BFD (RFC 5883), as the neighbour has it. Unset is as far as the session itself reaches.
     pub multi_hop: Option<bool>,
     /// Keep the session down until BFD is up.
     pub strict: Option<bool>,
