@@ -22,7 +22,7 @@ use tracing::{info, warn};
 use super::{Asked, Service, path};
 use crate::options::BfdConfig;
 
-/// Pause between looks for a path in strict mode, where no session tells its ends.
+/// Pause between looks for a path while no session tells its ends.
 const LOOK: Duration = Duration::from_secs(2);
 
 /// What the watcher is told.
@@ -89,7 +89,7 @@ impl Watcher {
             self.place(&inputs);
             self.act(&inputs, &session).await;
             drop(session);
-            let must_look = inputs.asked.config.strict && !inputs.is_up;
+            let must_look = self.running.is_none() || (inputs.asked.config.strict && !inputs.is_up);
             let Self { inputs, running, .. } = &mut self;
             let told = async {
                 match running {
@@ -117,10 +117,7 @@ impl Watcher {
         let ends = match ends {
             // The session is the best witness; without it, what works is left as it is.
             Some(ends) if *is_up || !asked.config.strict || bfd_is_up => Ok(*ends),
-            None if !asked.config.strict => {
-                self.seen().problem = Some("starts with the first BGP session".to_owned());
-                return;
-            }
+            // Before the first session too: the neighbour may wait for BFD before it talks BGP.
             _ => path::expected(asked),
         };
         let endpoints =
