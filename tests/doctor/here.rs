@@ -15,7 +15,7 @@ fn an_interface_that_is_missing_or_down_is_named() {
         lab.start(neighbor());
         lab.add_peer("missing", &["address: 192.0.2.8", "updateSource: eth9", "peerASN: 65009"]);
         lab.expect("default/missing", "interface-missing", &["eth9", "eth0", "create or rename"]);
-        lab.our_ns.ip("link add eth7 type dummy").unwrap();
+        lab.our_ns.ip("link add eth7 type veth peer name eth8").unwrap();
         lab.add_peer("down", &["address: 192.0.2.9", "updateSource: eth7", "peerASN: 65010"]);
         lab.expect("default/down", "interface-down", &["eth7", "ip link set eth7 up"]);
     });

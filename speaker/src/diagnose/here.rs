@@ -80,12 +80,27 @@ fn unnumbered(peer: &PeerView) -> Option<Finding> {
                 .fix(
                     "an unnumbered session needs a link with one other end; take the others off it",
                 )
-                .fix("or name the neighbour: spec.address: fe80::...%interface"),
+                .fix("or name the neighbour by its link-local address"),
+        );
+    }
+    let problem = peer.problem.as_deref().unwrap_or_default();
+    if problem.contains("two neighbours") {
+        let summary = format!("more than one neighbour is on the link of {interface}");
+        return Some(
+            Finding::broken(Cause::SeveralNeighbors, summary)
+                .seen(problem)
+                .fix(
+                    "an unnumbered session needs a link with one other end; take the others off it",
+                )
+                .fix("or name the neighbour by its link-local address"),
         );
     }
     let summary = format!("no neighbour was heard on {interface} yet");
     let mut finding = Finding::broken(Cause::NoLinkLocalNeighbor, summary);
     finding = finding.seen(format!("{interface} is up, with a carrier"));
+    if !problem.is_empty() {
+        finding = finding.seen(problem);
+    }
     if let Some(u) = &peer.unnumbered {
         finding = finding.seen(format!(
             "{} router advertisements sent, {} heard",

@@ -301,6 +301,14 @@ fn what_is_missing_here_comes_first() {
     );
     is(
         |p, _| {
+            p.address = None;
+            p.interface = Some("eth0".into());
+            p.problem = Some("two neighbours, fe80::1 and fe80::2, are on eth0".into());
+        },
+        "several-neighbors",
+    );
+    is(
+        |p, _| {
             p.held = Some("stopped by us".into());
             p.last_sent = notification(6, 1);
         },
