@@ -239,11 +239,9 @@ impl Core {
         if let (Some(kept), Some(first)) = (kept, first) {
             view.state = first.phase.name().to_owned();
             view.stale_secs_left = Some(first.until.saturating_duration_since(now).as_secs());
-            let counts = |ix| {
-                let four = self.rib.counts::<V4Prefix>(ix).stale;
-                u64::from(four) + u64::from(self.rib.counts::<V6Prefix>(ix).stale)
-            };
-            view.stale_paths = counts(kept.ix);
+            let four = self.rib.counts::<V4Prefix>(kept.ix).stale;
+            let six = self.rib.counts::<V6Prefix>(kept.ix).stale;
+            view.stale_paths = u64::from(four) + u64::from(six);
         }
         Some(view)
     }

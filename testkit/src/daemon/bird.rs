@@ -35,6 +35,8 @@ pub struct Bird {
     config: Config,
     folder: TempDir,
     process: Option<Process>,
+    /// It was killed: the next start recovers what it can (`-R`).
+    restarts: bool,
 }
 
 impl Bird {
@@ -43,7 +45,13 @@ impl Bird {
     /// # Errors
     /// When no temporary folder can be made.
     pub fn new(ns: &Arc<NetNs>, config: Config) -> Result<Self> {
-        Ok(Self { ns: Arc::clone(ns), config, folder: tempfile::tempdir()?, process: None })
+        Ok(Self {
+            ns: Arc::clone(ns),
+            config,
+            folder: tempfile::tempdir()?,
+            process: None,
+            restarts: false,
+        })
     }
 
     /// Process id of the daemon.
@@ -91,7 +99,11 @@ impl Speaker for Bird {
     fn start(&mut self) -> Result<()> {
         self.write_config()?;
         let path = |name: &str| self.path(name).display().to_string();
-        let args = ["-f".into(), "-c".into(), path("bird.conf"), "-s".into(), path("ctl")].to_vec();
+        let mut args =
+            ["-f".into(), "-c".into(), path("bird.conf"), "-s".into(), path("ctl")].to_vec();
+        if self.restarts {
+            args.push("-R".into());
+        }
         let mut process = self.ns.spawn(Path::new(BIRD), &args, &self.path("log"))?;
         wait::eventually("BIRD answers", || {
             process.check_running()?;
@@ -102,6 +114,7 @@ impl Speaker for Bird {
     }
 
     fn kill(&mut self) {
+        self.restarts = true;
         self.process = None;
     }
 

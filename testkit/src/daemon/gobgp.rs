@@ -32,6 +32,8 @@ pub struct Gobgp {
     config: Config,
     folder: TempDir,
     process: Option<Process>,
+    /// It was killed: the next start says so (`-r`).
+    restarts: bool,
 }
 
 impl Gobgp {
@@ -40,7 +42,13 @@ impl Gobgp {
     /// # Errors
     /// When no temporary folder can be made.
     pub fn new(ns: &Arc<NetNs>, config: Config) -> Result<Self> {
-        Ok(Self { ns: Arc::clone(ns), config, folder: tempfile::tempdir()?, process: None })
+        Ok(Self {
+            ns: Arc::clone(ns),
+            config,
+            folder: tempfile::tempdir()?,
+            process: None,
+            restarts: false,
+        })
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -113,7 +121,10 @@ impl Speaker for Gobgp {
             "--log-level",
             "debug",
         ];
-        let args: Vec<_> = args.iter().map(|&a| a.to_owned()).collect();
+        let mut args: Vec<_> = args.iter().map(|&a| a.to_owned()).collect();
+        if self.restarts {
+            args.push("-r".into());
+        }
         let mut process = self.ns.spawn(Path::new(GOBGPD), &args, &self.path("log"))?;
         wait::eventually("GoBGP answers", || {
             process.check_running()?;
@@ -124,6 +135,7 @@ impl Speaker for Gobgp {
     }
 
     fn kill(&mut self) {
+        self.restarts = true;
         self.process = None;
     }
 
