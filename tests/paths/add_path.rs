@@ -67,7 +67,9 @@ fn both_ways(kind: Kind, extra: &[&str]) {
     let [a, b] = to_sources;
     let mut sources = SOURCES.map(|n| {
         let neighbors = [(OURS, asn(OURS), &[][..]), (PEER, asn(PEER), &[][..])];
-        lan.cosmos(n, config(n, asn(n), &neighbors, vec![plain(PREFIX)]), &[])
+        // They announce only what is theirs.
+        let fields = [("roles", "[fabric]")];
+        lan.cosmos(n, config(n, asn(n), &neighbors, vec![plain(PREFIX)]), &fields)
     });
     let peer =
         lan.daemon(PEER, kind, config(PEER, asn(PEER), &[(OURS, asn(OURS), extra), a, b], vec![]));
