@@ -92,7 +92,7 @@ pub(super) fn build(
         (&import, "import", "none of its routes is accepted"),
         (&export, "export", "nothing is sent"),
     ] {
-        if chain.stages().first().is_some_and(|stage| stage.name.to_string() == NO_POLICY) {
+        if chain.stages().first().is_some_and(|stage| stage.name.as_str() == NO_POLICY) {
             let because = "RFC 8212: requirePolicy of the router";
             notes.push(format!("no {direction} policy: {effect} ({because})"));
         }
