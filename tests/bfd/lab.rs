@@ -104,7 +104,7 @@ impl Lab<dyn Speaker> {
             }
             Kind::Bird => {
                 theirs.extra.push(
-                    "protocol bfd { accept ipv4; accept ipv6; \
+                    "protocol bfd { \
                      interface \"*\" { interval 50 ms; idle tx interval 1 s; multiplier 3; }; \
                      multihop { interval 50 ms; multiplier 3; }; }"
                         .to_owned(),
