@@ -153,14 +153,6 @@ pub struct NeighborConfig {
 }
 
 impl NeighborConfig {
-    /// The TCP MD5 key, if that is how segments are protected.
-    pub(crate) fn md5(&self) -> Option<&Md5Key> {
-        match &self.auth {
-            Auth::Md5(key) => Some(key),
-            Auth::None | Auth::Ao(_) => None,
-        }
-    }
-
     /// Our AS on this session, on a router of AS `router_as`.
     pub fn session_as(&self, router_as: Asn) -> Asn {
         self.local_as.map_or(router_as, |local| local.asn)

@@ -77,6 +77,17 @@ pub(crate) struct Neighbor {
     pub(crate) held: Option<Held>,
     /// Its address, where that is not configured.
     pub(crate) found: Option<IpAddr>,
+    /// The template this one came from, when it is a dynamic neighbour.
+    pub(crate) template: Option<Arc<str>>,
+}
+
+impl Neighbor {
+    /// Whether a session should be up by itself: not for a template, nor for whoever came by it.
+    pub(crate) fn is_expected(&self) -> bool {
+        let is_template = matches!(self.config.remote, crate::options::Remote::Range { .. });
+        let is_gone = self.template.is_some() && self.life.is_none();
+        self.config.shutdown.is_none() && !is_template && !is_gone
+    }
 }
 
 impl Core {

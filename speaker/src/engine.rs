@@ -257,10 +257,15 @@ impl SpeakerHandle {
             config.routers.values().flat_map(|r| sockets(&r.listen)).collect();
         applied.listeners.retain(|address, _| wanted.contains(address));
         for address in wanted {
+            let here = config.routers.values().filter(|r| sockets(&r.listen).contains(&address));
+            let devices = here
+                .flat_map(|r| r.peers.values().filter_map(|peer| peer.bind_device.clone()))
+                .collect();
             applied
                 .listeners
                 .entry(address)
-                .or_insert_with(|| Listener::start(address, Arc::clone(&self.engine.directory)));
+                .or_insert_with(|| Listener::start(address, Arc::clone(&self.engine.directory)))
+                .set_devices(&devices);
         }
         for (name, router) in &config.routers {
             for address in sockets(&router.listen) {

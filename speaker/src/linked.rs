@@ -28,7 +28,8 @@ use crate::engine::ApplyReport;
 use crate::links::Waiting;
 use crate::listener::Listener;
 use crate::options::Remote;
-use crate::router::{Router, Running, clear_key};
+use crate::protect::unprotect;
+use crate::router::{Router, Running};
 
 impl Router {
     /// Interfaces that unnumbered neighbours are named by, each with the neighbour a session is up with.
@@ -116,9 +117,7 @@ impl Router {
         let why = waiting.to_string();
         if let Some((remote, _)) = peer.ends.take() {
             self.directory.remove(self.name(), name);
-            if peer.config.md5().is_some() {
-                clear_key(name, remote.ip(), listeners);
-            }
+            unprotect(listeners, name, &peer.config, remote.ip().into());
             info!(router = self.name(), peer = name, "waits: {why}");
             if let Some(session) = &peer.session {
                 if matches!(waiting, Waiting::Link(_)) {

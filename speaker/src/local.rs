@@ -144,6 +144,12 @@ fn kind(address: IpAddr) -> (bool, bool) {
     }
 }
 
+/// Whether a device is a VRF, whose connections are none of the default table's.
+pub(crate) fn is_vrf(device: &str) -> bool {
+    let kind = std::fs::read_to_string(format!("/sys/class/net/{device}/uevent"));
+    kind.is_ok_and(|text| text.lines().any(|line| line == "DEVTYPE=vrf"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -64,6 +64,7 @@ impl Core {
                 found: None,
                 problem: None,
                 held: None,
+                template: None,
             };
             self.neighbors.insert(Arc::clone(name), neighbor);
             return None;
@@ -92,6 +93,13 @@ impl Core {
         if limit { self.limit_changed(ix, now) } else { None }
     }
 
+    /// The neighbour came from a template of dynamic neighbours.
+    pub(crate) fn set_template(&mut self, name: &str, template: &Arc<str>) {
+        if let Some(neighbor) = self.neighbors.get_mut(name) {
+            neighbor.template = Some(Arc::clone(template));
+        }
+    }
+
     /// Notes why there is no session with a neighbour.
     pub(crate) fn set_problem(&mut self, name: &str, problem: &str) {
         if let Some(neighbor) = self.neighbors.get_mut(name) {
@@ -99,7 +107,7 @@ impl Core {
         }
     }
 
-    /// Takes a neighbour without a session out.
+    /// Forgets a neighbour; what a session of it still has ends with that session.
     pub(crate) fn remove_neighbor(&mut self, name: &str) {
         self.forget_kept(name);
         self.neighbors.remove(name);
@@ -157,7 +165,7 @@ impl Core {
     pub(crate) fn is_converged(&self, now: Instant) -> bool {
         !self.rib.has_pending_work()
             && self.reimports.is_empty()
-            && self.neighbors.values().filter(|n| n.config.shutdown.is_none()).all(|neighbor| {
+            && self.neighbors.values().filter(|n| n.is_expected()).all(|neighbor| {
                 let Some(life) = neighbor.life.and_then(|ix| self.lives.get(ix)) else {
                     return false;
                 };

@@ -1,23 +1,22 @@
 //! From a neighbour's configuration to what the session's task needs.
 //!
-//! Pure but for the socket hook, which sets the options that need `sockopt`: TCP MD5, GTSM, TTL.
+//! Pure but for the socket hook, which sets the options that need `sockopt` (see [`crate::keys`]).
 //!
 //! Invariants: a session with a key configured cannot connect or accept without it: the hook fails
 //! and with it the attempt.
 
 use std::hash::BuildHasher;
-use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::num::NonZeroU16;
-use std::os::fd::AsFd;
 use std::time::Duration;
 
-use bgp_fsm::session::{Direction, SessionConfig, SocketSetup};
+use bgp_fsm::session::SessionConfig;
 use bgp_fsm::{HoldTime, PeerConfig, RemoteAs};
 use bgp_wire::{AddPathDirection, Capability, Family};
 use foldhash::fast::FixedState;
 
-use crate::config::{Md5Key, NeighborConfig, RouterConfig};
+use crate::config::{NeighborConfig, RouterConfig};
+use crate::keys;
 use crate::options::AddPathSend;
 
 /// Longest wait for one connection attempt: a neighbour that drops SYNs must not stop the retries.
@@ -82,8 +81,9 @@ pub(crate) fn session_config(
     session.outbox_low = OUTBOX_HIGH / 4;
     session.send_buffer = Some(SOCKET_BUFFER);
     session.receive_buffer = Some(SOCKET_BUFFER);
-    session.setup = setup(config, remote.ip());
-    session.setup_revision = revision(config);
+    session.setup = keys::hook(config, remote.ip(), None, None);
+    session.setup_revision = keys::setup_revision(config);
+    session.live_revision = keys::live_revision(&config.auth);
     session.seed = seed(router, name);
     session.starts_gated = config.bfd.is_some_and(|bfd| bfd.strict);
     session
@@ -118,35 +118,6 @@ fn ttl(router: &RouterConfig, config: &NeighborConfig, remote: IpAddr) -> Option
         (None, Some(_)) => Some(255),
         (None, None) => (external && !remote.is_loopback()).then_some(1),
     }
-}
-
-fn setup(config: &NeighborConfig, remote: IpAddr) -> SocketSetup {
-    let (md5, min_ttl) = (config.md5().cloned(), config.min_ttl);
-    SocketSetup::new(move |socket, direction| -> io::Result<()> {
-        // An accepted connection has the key of the listening socket.
-        if let (Some(key), Direction::Outgoing) = (&md5, direction) {
-            set_md5(socket, remote, Some(key))?;
-        }
-        if let Some(min) = min_ttl {
-            sockopt::set_min_ttl(socket, min)?;
-        }
-        Ok(())
-    })
-}
-
-/// Sets, or with `None` clears, the key for one neighbour.
-pub(crate) fn set_md5<S: AsFd>(socket: &S, remote: IpAddr, key: Option<&Md5Key>) -> io::Result<()> {
-    let len = if remote.is_ipv4() { 32 } else { 128 };
-    match key {
-        Some(key) => sockopt::set_md5_key(socket, remote, len, key.octets()),
-        None => sockopt::clear_md5_key(socket, remote, len),
-    }
-}
-
-/// Changes when the hook would do something else.
-fn revision(config: &NeighborConfig) -> u64 {
-    let key = config.md5().map(Md5Key::octets);
-    FixedState::default().hash_one((key, config.min_ttl))
 }
 
 /// Each neighbour its own jitter, the same after every restart.

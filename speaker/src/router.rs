@@ -22,18 +22,21 @@ use bgp_fsm::StopReason;
 use bgp_fsm::session::{PeerSnapshot, SessionHandle, spawn};
 use tokio::sync::{Notify, broadcast};
 use tokio::task::JoinHandle;
-use tracing::{debug, info, warn};
+use tracing::info;
 
 use crate::bfd::{self, Attendance};
 use crate::clock;
 use crate::config::{Listen, NeighborConfig, RouterConfig};
 use crate::core::Core;
+use crate::dynamic::Dynamic;
 use crate::engine::ApplyReport;
 use crate::fib::FibWriter;
 use crate::kernel::Kernel;
+use crate::keys::{self, Place};
 use crate::links::{Links, Waiting};
 use crate::listener::{Directory, Entry, Listener};
 use crate::options::Remote;
+use crate::protect::{keys_of, protect, unprotect};
 use crate::restart::own::OwnRestart;
 use crate::restart::record::Found;
 use crate::session::NeighborSession;
@@ -48,6 +51,7 @@ pub(crate) struct Router {
     pub(crate) shared: Arc<Shared>,
     pub(crate) directory: Arc<Directory>,
     pub(crate) links: Arc<Links>,
+    pub(crate) dynamic: Arc<Dynamic>,
     pub(crate) running: tokio::sync::Mutex<Running>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -208,8 +212,11 @@ impl Router {
         if let Some(kernel) = kernel {
             tasks.push(tokio::spawn(Arc::clone(&shared).follow_kernel(kernel)));
         }
+        let dynamic = Dynamic::new(Arc::clone(&shared), Arc::clone(&directory));
+        tasks.push(tokio::spawn(Dynamic::look_after(Arc::downgrade(&dynamic))));
         Arc::new(Self {
             shared,
+            dynamic,
             directory,
             links,
             running: tokio::sync::Mutex::default(),
@@ -287,6 +294,13 @@ impl Router {
             running.peers.insert(name, RunningPeer::idle(wanted));
             return;
         }
+        if matches!(wanted.remote, Remote::Range { .. }) {
+            let outcome = self.apply_template(&key, before, &wanted, &running.listen, listeners);
+            let problem = |why| (self.name().to_owned(), name.clone(), why);
+            report.problems.extend(outcome.await.err().map(problem));
+            running.peers.insert(name, RunningPeer::idle(wanted));
+            return;
+        }
         self.run_peer(running, router, name, before, wanted, listeners, report).await;
         if let Some(exceeded) = exceeded {
             self.shared.end_over_limit(&key, exceeded);
@@ -325,8 +339,21 @@ impl Router {
                 return;
             }
         };
-        if let Err(error) = set_keys(listeners, &running.listen, &before, &wanted, remote.ip()) {
-            let why = format!("cannot set the TCP MD5 key: {error}");
+        let was = before.as_ref().and_then(keys_of);
+        let before = match before {
+            Some(peer)
+                if keys::clash(&peer.config.auth, &wanted.auth)
+                    || matches!(peer.config.remote, Remote::Range { .. }) =>
+            {
+                self.drop_peer(&name, peer, StopReason::ConfigurationChange, listeners).await;
+                None
+            }
+            before => before,
+        };
+        let place = Place::from(remote.ip());
+        let set = protect(listeners, &running.listen, was.as_ref(), &wanted, place);
+        if let Err(error) = set {
+            let why = format!("cannot protect the session: {error}");
             self.shared.core().set_problem(&name, &why);
             report.problems.push(problem(why));
             // Fail closed: no session without its key.
@@ -338,6 +365,8 @@ impl Router {
         }
         let mut session_config = crate::peer::session_config(router, &name, &wanted, remote, local);
         session_config.peer.restart_state = self.shared.core().own.state();
+        let old_keys = was.as_ref().map(|(config, _)| &config.auth);
+        session_config.setup = keys::hook(&wanted, remote.ip(), None, old_keys);
         let session = match before {
             Some(RunningPeer { session: Some(session), config, ends }) => {
                 let (was, from) = ends.unwrap_or((remote, local));
@@ -373,7 +402,8 @@ impl Router {
                 peer: key,
                 local,
                 ifindex,
-                md5: wanted.md5().cloned(),
+                device: wanted.bind_device.clone(),
+                auth: wanted.auth.clone(),
                 session: Arc::clone(&session),
             };
             self.directory.insert(port, remote.ip(), entry);
@@ -402,7 +432,7 @@ impl Router {
             }
             Remote::Interface(interface) => self.links.neighbor(interface)?,
             Remote::Range { prefix, .. } => {
-                let why = format!("neighbours of {prefix} are not accepted yet");
+                let why = format!("{prefix} is a template, not a neighbour");
                 return Err(Waiting::Refused(why));
             }
         };
@@ -419,8 +449,11 @@ impl Router {
         self.directory.remove(self.name(), name);
         self.shared.sessions().remove(name);
         self.shared.bfd.leave(name);
-        if let (Some(_), Some((remote, _))) = (peer.config.md5(), peer.ends) {
-            clear_key(name, remote.ip(), listeners);
+        if let Remote::Range { .. } = peer.config.remote {
+            self.dynamic.remove_template(name, &reason).await;
+        }
+        if let Some((config, place)) = keys_of(&peer) {
+            unprotect(listeners, name, &config, place);
         }
         if let Some(session) = peer.session {
             session.stop(reason).await;
@@ -441,7 +474,13 @@ impl Router {
                 session.stop(reason).await;
             }
         });
-        futures_util::future::join_all(stops).await;
+        let text = Some(reason.to_owned());
+        let reason = match comes_back {
+            true => StopReason::Restarting(text),
+            false => StopReason::AdministrativeShutdown(text),
+        };
+        let dynamic = self.dynamic.stop(&reason);
+        futures_util::future::join(futures_util::future::join_all(stops), dynamic).await;
         self.shared.sessions().clear();
         self.shared.bfd.leave_all();
         for task in self.tasks.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
@@ -460,37 +499,4 @@ async fn until(alarm: Option<Instant>) {
         Some(at) => tokio::time::sleep_until(at.into()).await,
         None => std::future::pending().await,
     }
-}
-
-/// Takes a neighbour's key off the listening sockets.
-pub(crate) fn clear_key(name: &str, remote: IpAddr, listeners: &HashMap<SocketAddr, Listener>) {
-    for listener in listeners.values() {
-        if let Err(error) = listener.set_md5(remote, None) {
-            debug!(peer = name, %error, "no key to remove");
-        }
-    }
-}
-
-/// Puts the neighbour's key on the listening sockets it can arrive at, and takes an old one off.
-fn set_keys(
-    listeners: &HashMap<SocketAddr, Listener>,
-    listen: &Listen,
-    before: &Option<RunningPeer>,
-    wanted: &NeighborConfig,
-    address: IpAddr,
-) -> std::io::Result<()> {
-    let old = before.as_ref().and_then(|p| Some((&p.config, p.ends?.0.ip())));
-    for listener in listeners.values().filter(|l| Some(l.address().port()) == listen.port) {
-        if let Some((old, old_address)) = old
-            && old.md5().is_some()
-            && (old_address != address || wanted.md5().is_none())
-            && let Err(error) = listener.set_md5(old_address, None)
-        {
-            warn!(%error, "cannot remove an old TCP MD5 key");
-        }
-        if let Some(key) = wanted.md5() {
-            listener.set_md5(address, Some(key))?;
-        }
-    }
-    Ok(())
 }

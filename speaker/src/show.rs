@@ -188,7 +188,12 @@ impl Router {
                 ..crate::render::peer(&core, self.name(), name, neighbor, session, now)
             }
         };
-        core.neighbors.iter().map(view).collect()
+        let mut views: Vec<PeerView> = core.neighbors.iter().map(view).collect();
+        drop(core);
+        for view in views.iter_mut().filter(|view| view.range.is_some()) {
+            view.dynamic = self.dynamic.census(&view.name);
+        }
+        views
     }
 
     fn route_page<P: TableFamily + ToNet>(

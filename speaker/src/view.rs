@@ -16,9 +16,9 @@ mod peer;
 pub use crate::limits::LimitState;
 pub use bfd::{BfdDownView, BfdView};
 pub use peer::{
-    AttemptsView, ConfiguredView, DownView, FamilyCountsView, MessageCounts, NotificationView,
-    OpenView, PeerFamilyView, PeerView, RefusedOpenView, RestartView, TcpView, TimersView,
-    TransitionView, TransportView, UnnumberedView,
+    AttemptsView, ConfiguredView, DownView, DynamicView, FamilyCountsView, MessageCounts,
+    NotificationView, OpenView, PeerFamilyView, PeerView, RefusedOpenView, RestartView, TcpView,
+    TimersView, TransitionView, TransportView, UnnumberedView,
 };
 
 /// One path to one prefix.

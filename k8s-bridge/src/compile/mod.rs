@@ -16,6 +16,7 @@
 //! of equally old ones the first by kind, namespace and name.
 //! **References**: RFC 4271 sections 5.1, 8, 9; RFC 8212.
 
+mod auth;
 mod lower;
 mod node;
 mod originations;

@@ -9,12 +9,13 @@
 use std::{collections::BTreeSet, net::IpAddr, num::NonZeroU8, time::Duration};
 
 use intent::{
-    Action, AllowAsIn, Auth, Community, Disposition, Family, HoldTimes, InterfaceName, LimitAction,
+    Action, AllowAsIn, Community, Disposition, Family, HoldTimes, InterfaceName, LimitAction,
     LocalEnd, MaximumPrefix, Peer, PeerAddress, PeerTimers, Policy, PolicyChain, Reason, RemoteAs,
-    Secret, Set, Term, Ttl,
+    Set, Term, Ttl,
 };
 
 use super::{
+    auth,
     node::LocalNode,
     peer_options as options,
     peers::Candidate,
@@ -49,16 +50,12 @@ const GRACEFUL_SHUTDOWN: Community = Community(0xffff_0000);
 /// The stage an external neighbour gets where a policy is required and none is there.
 const NO_POLICY: &str = "RFC 8212: no policy";
 
-/// Linux `TCP_MD5SIG_MAXKEYLEN`.
-const LONGEST_MD5_KEY: usize = 80;
-
 pub(super) fn build(
     candidate: &Candidate<'_>,
     draft: &RouterDraft,
     context: &Context<'_>,
 ) -> Result<Built, Refusal> {
     let spec = &*candidate.spec;
-    refuse_unsafe(spec)?;
     let local_as = draft.router.asn;
     let remote_as = remote_as(spec)?;
     let local_as =
@@ -110,7 +107,7 @@ pub(super) fn build(
         timers: timers(spec, draft)?,
         families,
         ttl: ttl(spec, external)?,
-        auth: auth(spec, &candidate.namespace, context.index)?,
+        auth: auth::auth(spec, &candidate.namespace, context.index)?,
         extended_next_hop: spec.extended_next_hop.unwrap_or(next_hops),
         extended_message: spec.extended_message.unwrap_or(true),
         route_reflector_client: client,
@@ -128,21 +125,6 @@ pub(super) fn build(
         address,
     };
     Ok(Built { peer, not_realised: not_realised(spec), notes, problems })
-}
-
-/// Fields that must not be left out when nothing acts on them.
-fn refuse_unsafe(spec: &BgpPeerSpec) -> Result<(), Refusal> {
-    let fields = [
-        (spec.tcp_ao.is_some(), "tcpAO", "the session would run without its protection"),
-        (spec.address_range.is_some(), "addressRange", "no neighbour could be accepted"),
-    ];
-    match fields.into_iter().find(|(given, _, _)| *given) {
-        Some((_, field, why)) => {
-            let message = format!("spec.{field}: nothing acts on it yet, and without it {why}");
-            Err((Reason::NotRealised, message))
-        }
-        None => Ok(()),
-    }
 }
 
 /// Fields that are accepted and left out.
@@ -177,6 +159,13 @@ fn ends(spec: &BgpPeerSpec, node: &LocalNode) -> Result<(PeerAddress, LocalEnd),
         },
     };
     if let Some(range) = options::range(spec)? {
+        if let (LocalEnd::Address(ours), PeerAddress::Range { prefix, .. }) = (&local, &range)
+            && ours.is_ipv4() != prefix.addr().is_ipv4()
+        {
+            return Err(invalid(format!(
+                "updateSource {ours} and addressRange {prefix} are of different families"
+            )));
+        }
         return Ok((range, local));
     }
     let Some(text) = &spec.address else {
@@ -286,41 +275,6 @@ fn ttl(spec: &BgpPeerSpec, external: bool) -> Result<Ttl, Refusal> {
         (None, Some(least)) => Ok(Ttl::Security(least)),
         (None, None) => Ok(Ttl::Default),
     }
-}
-
-fn auth(spec: &BgpPeerSpec, namespace: &str, index: &Index) -> Result<Auth, Refusal> {
-    let reference = match (&spec.password_secret_ref, &spec.auth_secret_ref) {
-        (Some(reference), _) => Some((&reference.name, reference.key.as_str())),
-        (None, Some(reference)) => Some((&reference.name, "password")),
-        (None, None) => None,
-    };
-    let plain = spec.authentication.as_ref().and_then(|a| a.password.as_deref());
-    let (secret, from) = match (reference, plain) {
-        (Some((name, key)), _) => {
-            let held = index.secret(namespace, name);
-            let value = held.and_then(|s| s.data.get(key)).cloned().ok_or_else(|| {
-                let what = match held {
-                    Some(_) => format!("Secret {namespace}/{name} has no key {key:?}"),
-                    None => format!("there is no Secret {namespace}/{name}"),
-                };
-                (
-                    Reason::SecretNotFound,
-                    format!("{what}: the session stays down until it is there"),
-                )
-            })?;
-            (value, format!("Secret {namespace}/{name}, key {key:?}"))
-        }
-        (None, Some(plain)) => match Secret::new(plain) {
-            Some(secret) => (secret, "authentication.password".to_owned()),
-            None => return Ok(Auth::None),
-        },
-        (None, None) => return Ok(Auth::None),
-    };
-    if secret.expose().len() > LONGEST_MD5_KEY {
-        let message = format!("{from}: a TCP MD5 password has at most {LONGEST_MD5_KEY} octets");
-        return Err((Reason::InvalidSpec, message));
-    }
-    Ok(Auth::Md5(secret))
 }
 
 fn allow_as_in(spec: &BgpPeerSpec) -> Result<AllowAsIn, Refusal> {

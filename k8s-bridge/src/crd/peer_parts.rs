@@ -50,7 +50,12 @@ impl std::fmt::Debug for PlainPassword {
     }
 }
 
-/// TCP Authentication Option (RFC 5925).
+/// TCP Authentication Option (RFC 5925). Needs Linux 6.7 or later built with CONFIG_TCP_AO; where the
+/// kernel has it not the peer is refused.
+///
+/// A key is exchanged without losing the session in three steps, each on both ends before the next:
+/// add the new key to additionalKeys; make it the first key and the old one additional; remove the old one. A changed
+/// secret under the same identifiers begins a new session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TcpAo {
@@ -62,7 +67,27 @@ pub struct TcpAo {
     /// Key ID we expect.
     #[serde(rename = "recvID")]
     pub recv_id: u8,
-    /// MAC algorithm. Unset means hmac-sha-1-96.
+    /// MAC algorithm: hmac-sha-1-96 or aes-128-cmac-96. Unset means hmac-sha-1-96.
+    #[schemars(length(max = 32))]
+    pub algorithm: Option<String>,
+    /// Further keys the neighbour may use, for the time of an exchange.
+    #[schemars(length(max = 7))]
+    pub additional_keys: Option<Vec<TcpAoKey>>,
+}
+
+/// A further TCP-AO key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TcpAoKey {
+    /// The Secret with the master key, under key `password`.
+    pub secret_ref: LocalRef,
+    /// Key ID we send.
+    #[serde(rename = "sendID")]
+    pub send_id: u8,
+    /// Key ID we expect.
+    #[serde(rename = "recvID")]
+    pub recv_id: u8,
+    /// MAC algorithm: hmac-sha-1-96 or aes-128-cmac-96. Unset means hmac-sha-1-96.
     #[schemars(length(max = 32))]
     pub algorithm: Option<String>,
 }

@@ -60,6 +60,7 @@ pub(crate) fn peer(
             Remote::Range { prefix, .. } => Some(prefix.to_string()),
             _ => None,
         },
+        template: neighbor.template.as_ref().map(ToString::to_string),
         description: config.description.clone(),
         local_as,
         local_router_id: Some(core.config.router_id),

@@ -136,7 +136,7 @@ impl Core {
     /// did not answer for a while.
     fn has_heard_all(&self, waited: Duration) -> bool {
         let gracious = |neighbor: &&Neighbor| {
-            neighbor.config.graceful_restart.is_some() && neighbor.config.shutdown.is_none()
+            neighbor.config.graceful_restart.is_some() && neighbor.is_expected()
         };
         self.neighbors.values().filter(gracious).all(|neighbor| {
             let Some(life) = neighbor.life.and_then(|ix| self.lives.get(ix)) else {

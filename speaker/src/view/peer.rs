@@ -32,6 +32,12 @@ pub struct PeerView {
     /// Prefix of a template of dynamic neighbours.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub range: Option<String>,
+    /// What a template has of dynamic neighbours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dynamic: Option<DynamicView>,
+    /// The template a dynamic neighbour came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
     /// Free text from the configuration.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub description: String,
@@ -459,4 +465,15 @@ pub struct TransitionView {
     /// Why, where a connection or an attempt ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+/// Dynamic neighbours of a template.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DynamicView {
+    /// Most at a time.
+    pub limit: u32,
+    /// There are now.
+    pub neighbors: u32,
+    /// Connections turned away because all places were taken, since the start.
+    pub refused: u64,
 }
