@@ -21,12 +21,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bgp_fsm::session::SessionHandle;
 use bgp_wire::Prefix;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -251,6 +252,9 @@ struct Open {
 struct Shared {
     directory: Arc<Directory>,
     device: Option<String>,
+    /// Other sockets of ours have the same port. Not from the start: while nobody shares it, a second
+    /// process that wants the port is found out.
+    shares_port: AtomicBool,
     /// The socket while bound, for keys that change under way; else why it is not.
     socket: Mutex<Result<Arc<TcpListener>, String>>,
 }
@@ -265,6 +269,9 @@ impl Listener {
     /// Has exactly these devices listened on besides.
     pub(crate) fn set_devices(&mut self, wanted: &BTreeSet<String>) {
         self.devices.retain(|device, _| wanted.contains(device));
+        if !wanted.is_empty() {
+            self.any.shared.share_port();
+        }
         for device in wanted {
             self.devices.entry(device.clone()).or_insert_with(|| {
                 Open::start(self.address, &self.directory, Some(device.clone()))
@@ -312,6 +319,7 @@ impl Open {
     fn start(address: SocketAddr, directory: &Arc<Directory>, device: Option<String>) -> Self {
         let shared = Arc::new(Shared {
             directory: Arc::clone(directory),
+            shares_port: AtomicBool::new(device.is_some()),
             device,
             socket: Mutex::new(Err(String::from("not bound yet"))),
         });
@@ -332,8 +340,19 @@ impl Shared {
         self.socket.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The kernel lets a socket of a device onto the port only when this one agrees.
+    fn share_port(&self) {
+        self.shares_port.store(true, Ordering::Relaxed);
+        if let Ok(socket) = &*self.socket()
+            && let Err(error) = SockRef::from(&**socket).set_reuse_port(true)
+        {
+            warn!(%error, "the port cannot be shared with sockets of devices");
+        }
+    }
+
     fn bind(&self, address: SocketAddr) {
-        let result = open(address, &self.directory, self.device.as_deref());
+        let shares_port = self.shares_port.load(Ordering::Relaxed);
+        let result = open(address, &self.directory, self.device.as_deref(), shares_port);
         let result = result.map(Arc::new).map_err(|e| e.to_string());
         let mut socket = self.socket();
         if let (Err(now), Err(before)) = (&result, &*socket)
@@ -405,12 +424,14 @@ fn open(
     address: SocketAddr,
     directory: &Directory,
     device: Option<&str>,
+    shares_port: bool,
 ) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
     socket.set_reuse_address(true)?;
+    socket.set_reuse_port(shares_port)?;
     socket.set_nonblocking(true)?;
     if let Some(device) = device {
         sockopt::bind_device(&socket, Some(device))?;

@@ -463,23 +463,19 @@ impl Router {
     /// Ends all sessions and all tasks. `comes_back`: neighbours that can are to keep our routes.
     pub(crate) async fn stop(&self, reason: &str, comes_back: bool) {
         let mut running = self.running.lock().await;
-        let stops = std::mem::take(&mut running.peers).into_iter().map(|(name, peer)| async move {
-            self.directory.remove(self.name(), &name);
-            if let Some(session) = peer.session {
-                let text = Some(reason.to_owned());
-                let reason = match comes_back {
-                    true => StopReason::Restarting(text),
-                    false => StopReason::AdministrativeShutdown(text),
-                };
-                session.stop(reason).await;
-            }
-        });
         let text = Some(reason.to_owned());
         let reason = match comes_back {
             true => StopReason::Restarting(text),
             false => StopReason::AdministrativeShutdown(text),
         };
-        let dynamic = self.dynamic.stop(&reason);
+        let reason = &reason;
+        let stops = std::mem::take(&mut running.peers).into_iter().map(|(name, peer)| async move {
+            self.directory.remove(self.name(), &name);
+            if let Some(session) = peer.session {
+                session.stop(reason.clone()).await;
+            }
+        });
+        let dynamic = self.dynamic.stop(reason);
         futures_util::future::join(futures_util::future::join_all(stops), dynamic).await;
         self.shared.sessions().clear();
         self.shared.bfd.leave_all();
