@@ -96,7 +96,7 @@ fn router(asn: u32, id: u8, neighbour: &str, remote_as: u32, prefixes: &[&str]) 
 fn neighbor(address: &str, remote_as: u32) -> NeighborConfig {
     NeighborConfig {
         description: String::new(),
-        remote: speaker::Remote::Address(address.parse().expect("an address")),
+        remote: Remote::Address(address.parse().expect("an address")),
         remote_as: speaker::RemoteAs::Asn(Asn(remote_as)),
         remote_port: 179,
         passive: false,
@@ -111,7 +111,7 @@ fn neighbor(address: &str, remote_as: u32) -> NeighborConfig {
         extended_message: true,
         ttl: None,
         min_ttl: None,
-        auth: speaker::Auth::None,
+        auth: Auth::None,
         route_reflector_client: false,
         next_hop: speaker::NextHopMode::Standard,
         remove_private_as: None,
