@@ -23,7 +23,7 @@ fn we_restart(kind: Kind, how: Ending) {
     let pings = bed.ping_us();
     bed.restart(how);
     bed.wait_converged();
-    pings.none_is_lost(&bed);
+    bed.demand(pings.none_is_lost());
 }
 
 /// We keep the routes of a neighbour that is killed and started again.
@@ -36,7 +36,7 @@ fn the_neighbour_is_killed(kind: Kind) {
     bed.wait_restart_state("inactive");
     bed.wait_converged();
     if kind != Kind::Gobgp {
-        pings.none_is_lost(&bed);
+        bed.demand(pings.none_is_lost());
     }
 }
 

@@ -10,6 +10,7 @@
 pub mod bird;
 pub mod frr;
 pub mod gobgp;
+mod graceful;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -24,6 +25,8 @@ use crate::netns::NetNs;
 use crate::route::{Announcement, Family, Route, difference};
 use crate::skip::Reason;
 use crate::wait;
+
+pub use graceful::Graceful;
 
 /// One neighbour of a daemon.
 #[derive(Clone, Debug, PartialEq, Eq)]

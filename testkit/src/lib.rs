@@ -8,6 +8,7 @@
 //!   binary behind the same one;
 //! - [`frame`], [`script`]: a second, deliberately simple BGP codec and a peer that follows a
 //!   script; [`sender`] and [`sink`] are its fast forms for tables of millions;
+//! - [`ping`]: traffic across what a test does, and which packets were lost;
 //! - [`mrt`], [`table`]: real tables from MRT files and synthetic ones with a known diversity;
 //! - [`oracle`]: the decision process written to be read, and [`replay`]: a whole dump at a speaker
 //!   with what must come out.
@@ -25,6 +26,7 @@ pub mod frame;
 pub mod mrt;
 pub mod netns;
 pub mod oracle;
+pub mod ping;
 pub mod privilege;
 pub mod process;
 pub mod replay;

@@ -5,14 +5,13 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::ensure;
 use bgp_wire::Asn;
 use bgp_wire::attr::AttrBuilder;
-use nix::sys::signal::Signal;
 use rib::policy::Chain;
 use speaker::view::{Cursor, PeerView, RouteQuery, RouteTable, RouteView};
 use speaker::{
@@ -20,9 +19,9 @@ use speaker::{
     RemoteAs, RouterConfig, SpeakerConfig, SpeakerHandle, SpeakerOptions,
 };
 use tempfile::TempDir;
-use testkit::daemon::{Config, Kind, Neighbor, Speaker};
+use testkit::daemon::{Config, Graceful, Kind, Neighbor, Speaker};
 use testkit::netns::{End, NetNs};
-use testkit::process::Process;
+use testkit::ping::Pings;
 use testkit::route::{Announcement, router_id};
 use testkit::wait;
 use tokio::runtime::{Builder, Runtime};
@@ -115,7 +114,8 @@ impl Bed {
             ..Config::new(65002, router_id(2))
         };
         let restart_time = if long_lived.is_some() { 2 } else { 60 };
-        dialect(kind, &mut theirs, restart_time, long_lived.is_some());
+        let long = long_lived.map(|_| 600);
+        Graceful { restart_time, long_lived: long }.add_to(kind, &mut theirs);
         if kind == Kind::Gobgp {
             peer_ns.ip(&format!("route add {OUR_PREFIX} via 192.0.2.1 src {THEIR_HOST}")).unwrap();
         }
@@ -207,15 +207,7 @@ impl Bed {
     }
 
     fn pings(&self, from: &NetNs, source: &str, to: &str) -> Pings {
-        let args = ["-n", "-i", "0.01", "-I", source, to].map(str::to_owned);
-        let program = Path::new("/usr/bin/ping");
-        let process = from.spawn(program, &args, &self.folder.path().join("ping")).unwrap();
-        let pings = Pings(process);
-        self.demand(wait::eventually("pings are answered", || {
-            ensure!(pings.answered().len() > 20, "{}", pings.0.output());
-            Ok(())
-        }));
-        pings
+        self.demand(Pings::start(from, source, to))
     }
 }
 
@@ -270,88 +262,5 @@ fn neighbor(long_lived: Option<u32>) -> NeighborConfig {
         import: Arc::new(Chain::permit_all()),
         export: Arc::new(Chain::permit_all()),
         shutdown: None,
-    }
-}
-
-/// A ping every 10 ms.
-pub(crate) struct Pings(Process);
-
-impl Pings {
-    fn answered(&self) -> Vec<u32> {
-        let output = self.0.output();
-        let numbers = output.lines().filter_map(|line| {
-            let (_, rest) = line.split_once("icmp_seq=")?;
-            line.contains("bytes from").then_some(())?;
-            rest.split_whitespace().next()?.parse().ok()
-        });
-        numbers.collect()
-    }
-
-    /// Ends them; every one up to the last answered was answered.
-    #[track_caller]
-    pub(crate) fn none_is_lost(self, bed: &Bed) {
-        let last = self.answered().last().copied().unwrap_or(0);
-        // Some more, so that the end of the restart is seen too.
-        bed.demand(wait::eventually("pings go on", || {
-            ensure!(self.answered().last().is_some_and(|now| *now >= last + 20), "stuck at {last}");
-            Ok(())
-        }));
-        self.0.signal(Signal::SIGINT).unwrap();
-        let answered = self.answered();
-        let sent = *answered.last().unwrap();
-        let missing: Vec<u32> = (1..=sent).filter(|n| !answered.contains(n)).collect();
-        if !missing.is_empty() {
-            bed.demand::<()>(Err(anyhow::anyhow!("of {sent} pings lost {missing:?}")));
-        }
-    }
-}
-
-/// Graceful restart in the neighbour's own language.
-fn dialect(kind: Kind, config: &mut Config, restart_time: u16, long_lived: bool) {
-    let lines = |lines: &[&str]| lines.iter().map(|&line| line.to_owned()).collect::<Vec<_>>();
-    match kind {
-        Kind::Frr => {
-            config.extra = lines(&[
-                "bgp graceful-restart",
-                "bgp graceful-restart preserve-fw-state",
-                &format!("bgp graceful-restart restart-time {restart_time}"),
-            ]);
-            if long_lived {
-                config.extra.extend(lines(&["bgp long-lived-graceful-restart stale-time 600"]));
-            }
-        }
-        Kind::Bird => {
-            let learn = "protocol kernel { ipv4 { import none; export where source = RTS_BGP; }; \
-                         persist; scan time 1; }";
-            config.extra = lines(&["graceful restart wait 5;", learn]);
-            let neighbor = &mut config.neighbors[0].extra;
-            *neighbor =
-                lines(&["graceful restart on;", &format!("graceful restart time {restart_time};")]);
-            if long_lived {
-                neighbor.extend(lines(&[
-                    "long lived graceful restart on;",
-                    "long lived stale time 600;",
-                ]));
-            }
-        }
-        Kind::Gobgp => {
-            config.neighbors[0].extra =
-                lines(&["[neighbors.afi-safis.mp-graceful-restart.config]", "enabled = true"]);
-            if long_lived {
-                config.neighbors[0].extra.extend(lines(&[
-                    "[neighbors.afi-safis.long-lived-graceful-restart.config]",
-                    "enabled = true",
-                    "restart-time = 600",
-                ]));
-            }
-            config.neighbors[0].extra.extend(lines(&[
-                "[neighbors.graceful-restart.config]",
-                "enabled = true",
-                &format!("restart-time = {restart_time}"),
-            ]));
-            if long_lived {
-                config.neighbors[0].extra.push("long-lived-enabled = true".to_owned());
-            }
-        }
     }
 }
