@@ -117,7 +117,7 @@ fn rfc7313_s4_bracketed(lab: &Lab) -> Result<()> {
             ensure!(message.kind != 3, "NOTIFICATION {:02x?}", message.body);
             if message.kind == ROUTE_REFRESH {
                 ensure!(message.body[..2] == [0, 1] && message.body[3] == 1, "{message:02x?}");
-                ensure!(routes == !subtypes.is_empty(), "routes outside of the brackets");
+                ensure!(routes != subtypes.is_empty(), "routes outside of the brackets");
                 subtypes.push(message.body[2]);
             } else if message.kind == 2 {
                 routes |= parts(&message.body)?.2 == ORIGINATED;

@@ -86,7 +86,8 @@ pub(crate) fn wait_up(cosmos: &Cosmos, name: &str) -> Value {
 pub(crate) fn wait_reason(cosmos: &Cosmos, name: &str, why: &str) -> Value {
     let down = wait::eventually(&format!("{name}: {why}"), || {
         let peer = shown(cosmos, name)?;
-        let said = peer["problem"].as_str().or(peer["lastError"].as_str()).unwrap_or_default();
+        let said =
+            peer["problem"].as_str().or_else(|| peer["lastError"].as_str()).unwrap_or_default();
         ensure!(peer["state"] != "Established" && said.contains(why), "{} {said}", peer["state"]);
         Ok(peer)
     });
