@@ -47,7 +47,7 @@
 //! Families with NLRI of their own: IPv4 and IPv6 unicast, multicast, labelled, VPN, flow
 //! specification and VPN flow specification; EVPN; route target constraint ([`nlri`] has their
 //! types). Others are named ([`Family`]) and negotiable, and their NLRI is skipped and counted. A new
-//! one is an [`Nlri`] type, an arm in `check_family` (`update/nlri.rs`) and one in [`nlri::AnyNlri`].
+//! one is an [`Nlri`] type and a variant of [`nlri::AnyNlri`], with an arm in its `of_family`.
 //!
 //! ```
 //! use bgp_wire::{

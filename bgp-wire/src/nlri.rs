@@ -18,7 +18,7 @@
     )
 )]
 
-mod any;
+pub(crate) mod any;
 mod esi;
 mod evpn;
 mod flowspec;

@@ -10,31 +10,21 @@
 use std::net::IpAddr;
 
 use bgp_wire::{
-    AttrOutcome, AttrScratch, Family, FamilySet, HEADER_LEN, NextHop, Nlri, UpdateContext,
-    UpdateView, attrs,
+    AnyNlri, AttrOutcome, AttrScratch, Family, FamilySet, HEADER_LEN, NextHop, Nlri, Safi,
+    UpdateContext, UpdateView, attrs,
 };
 
 use crate::{Open, Reading, Route, Update};
 
-/// The families compared.
-const FAMILIES: [Family; 12] = [
-    Family::IPV4_UNICAST,
-    Family::IPV6_UNICAST,
-    Family::IPV4_MULTICAST,
-    Family::IPV6_MULTICAST,
-    Family::IPV4_LABELED,
-    Family::IPV6_LABELED,
-    Family::IPV4_VPN,
-    Family::IPV6_VPN,
-    Family::EVPN,
-    Family::ROUTE_TARGET,
-    Family::IPV4_FLOW_SPEC,
-    Family::IPV6_FLOW_SPEC,
-];
-
 /// The session messages are read in.
 pub fn context() -> UpdateContext {
-    let families: FamilySet = FAMILIES.into_iter().collect();
+    // The families compared: the others read no flow specifications of VPNs.
+    let families: FamilySet = AnyNlri::FAMILIES
+        .into_iter()
+        .filter(|family| {
+            family.safi != Safi::FLOW_SPEC_VPN && *family != Family::L2VPN_ROUTE_TARGET
+        })
+        .collect();
     UpdateContext {
         ebgp: false,
         confederation: true,

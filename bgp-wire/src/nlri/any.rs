@@ -83,58 +83,60 @@ macro_rules! each {
 macro_rules! of_family {
     ($family:expr, $n:ident => $body:expr) => {
         match $family {
-            family if <V4Prefix as Nlri>::FAMILIES.contains(&family) => {
-                type $n = V4Prefix;
+            $crate::Family::IPV4_UNICAST | $crate::Family::IPV4_MULTICAST => {
+                type $n = $crate::V4Prefix;
                 $body
             }
-            family if <V6Prefix as Nlri>::FAMILIES.contains(&family) => {
-                type $n = V6Prefix;
+            $crate::Family::IPV6_UNICAST | $crate::Family::IPV6_MULTICAST => {
+                type $n = $crate::V6Prefix;
                 $body
             }
-            family if <Labeled<V4Prefix> as Nlri>::FAMILIES.contains(&family) => {
-                type $n = Labeled<V4Prefix>;
+            $crate::Family::IPV4_LABELED => {
+                type $n = $crate::nlri::Labeled<$crate::V4Prefix>;
                 $body
             }
-            family if <Labeled<V6Prefix> as Nlri>::FAMILIES.contains(&family) => {
-                type $n = Labeled<V6Prefix>;
+            $crate::Family::IPV6_LABELED => {
+                type $n = $crate::nlri::Labeled<$crate::V6Prefix>;
                 $body
             }
-            family if <Vpn<V4Prefix> as Nlri>::FAMILIES.contains(&family) => {
-                type $n = Vpn<V4Prefix>;
+            $crate::Family::IPV4_VPN => {
+                type $n = $crate::nlri::Vpn<$crate::V4Prefix>;
                 $body
             }
-            family if <Vpn<V6Prefix> as Nlri>::FAMILIES.contains(&family) => {
-                type $n = Vpn<V6Prefix>;
+            $crate::Family::IPV6_VPN => {
+                type $n = $crate::nlri::Vpn<$crate::V6Prefix>;
                 $body
             }
-            family if <EvpnRoute as Nlri>::FAMILIES.contains(&family) => {
-                type $n = EvpnRoute;
+            $crate::Family::EVPN => {
+                type $n = $crate::nlri::EvpnRoute;
                 $body
             }
-            family if <RouteTargetMembership as Nlri>::FAMILIES.contains(&family) => {
-                type $n = RouteTargetMembership;
+            $crate::Family::ROUTE_TARGET | $crate::Family::L2VPN_ROUTE_TARGET => {
+                type $n = $crate::nlri::RouteTargetMembership;
                 $body
             }
-            family if <FlowSpec<V4Prefix> as Nlri>::FAMILIES.contains(&family) => {
-                type $n = FlowSpec<V4Prefix>;
+            $crate::Family::IPV4_FLOW_SPEC => {
+                type $n = $crate::nlri::FlowSpec<$crate::V4Prefix>;
                 $body
             }
-            family if <FlowSpec<V6Prefix> as Nlri>::FAMILIES.contains(&family) => {
-                type $n = FlowSpec<V6Prefix>;
+            $crate::Family::IPV6_FLOW_SPEC => {
+                type $n = $crate::nlri::FlowSpec<$crate::V6Prefix>;
                 $body
             }
-            family if <VpnFlowSpec<V4Prefix> as Nlri>::FAMILIES.contains(&family) => {
-                type $n = VpnFlowSpec<V4Prefix>;
+            $crate::Family::IPV4_FLOW_SPEC_VPN => {
+                type $n = $crate::nlri::VpnFlowSpec<$crate::V4Prefix>;
                 $body
             }
-            family if <VpnFlowSpec<V6Prefix> as Nlri>::FAMILIES.contains(&family) => {
-                type $n = VpnFlowSpec<V6Prefix>;
+            $crate::Family::IPV6_FLOW_SPEC_VPN => {
+                type $n = $crate::nlri::VpnFlowSpec<$crate::V6Prefix>;
                 $body
             }
             _ => None,
         }
     };
 }
+
+pub(crate) use of_family;
 
 impl AnyNlri {
     /// The families whose NLRI this crate reads.
@@ -306,6 +308,14 @@ mod tests {
         ("ipv4/flowspec-vpn", "rd 65001:1 dst 192.0.2.0/24"),
         ("ipv6/flowspec-vpn", "rd 65001:1 dst 2001:db8::/32"),
     ];
+
+    #[test]
+    fn families_and_types_agree() {
+        for family in AnyNlri::FAMILIES {
+            let agree = of_family!(family, N => Some(<N as Nlri>::FAMILIES.contains(&family)));
+            assert_eq!(agree, Some(true), "{family}");
+        }
+    }
 
     #[test]
     fn every_family() {

@@ -20,10 +20,7 @@ use std::marker::PhantomData;
 
 use crate::{
     family::Family,
-    nlri::{
-        AnyNlri, EvpnRoute, FlowSpec, Labeled, Nlri, RouteTargetMembership, Vpn, VpnFlowSpec, scan,
-    },
-    prefix::{V4Prefix, V6Prefix},
+    nlri::{AnyNlri, Nlri, any::of_family, scan},
 };
 
 /// A checked NLRI field.
@@ -63,23 +60,7 @@ pub(super) fn check_family(
     bytes: &[u8],
     form: Form,
 ) -> Option<Result<Field<'_>, usize>> {
-    Some(match family {
-        Family::IPV4_UNICAST | Family::IPV4_MULTICAST => check::<V4Prefix>(bytes, form),
-        Family::IPV6_UNICAST | Family::IPV6_MULTICAST => check::<V6Prefix>(bytes, form),
-        Family::IPV4_LABELED => check::<Labeled<V4Prefix>>(bytes, form),
-        Family::IPV6_LABELED => check::<Labeled<V6Prefix>>(bytes, form),
-        Family::IPV4_VPN => check::<Vpn<V4Prefix>>(bytes, form),
-        Family::IPV6_VPN => check::<Vpn<V6Prefix>>(bytes, form),
-        Family::EVPN => check::<EvpnRoute>(bytes, form),
-        Family::ROUTE_TARGET | Family::L2VPN_ROUTE_TARGET => {
-            check::<RouteTargetMembership>(bytes, form)
-        }
-        Family::IPV4_FLOW_SPEC => check::<FlowSpec<V4Prefix>>(bytes, form),
-        Family::IPV6_FLOW_SPEC => check::<FlowSpec<V6Prefix>>(bytes, form),
-        Family::IPV4_FLOW_SPEC_VPN => check::<VpnFlowSpec<V4Prefix>>(bytes, form),
-        Family::IPV6_FLOW_SPEC_VPN => check::<VpnFlowSpec<V6Prefix>>(bytes, form),
-        _ => return None,
-    })
+    of_family!(family, N => Some(check::<N>(bytes, form)))
 }
 
 #[inline]
