@@ -19,8 +19,6 @@ pub(crate) struct Clause {
 pub(crate) enum Test {
     /// It is tested here.
     Run(fn(&Lab) -> Result<()>),
-    /// The test is there and fails, for what is missing; run with `--ignored`.
-    NotYet(fn(&Lab) -> Result<()>, &'static str),
     /// It is optional or left out, and why.
     NotImplemented(&'static str),
     /// It holds or not, but a peer on TCP cannot see it in a test; and what shows it instead.
@@ -38,18 +36,6 @@ macro_rules! clause {
     };
 }
 pub(crate) use clause;
-
-/// `not_yet!(NAME, "what it says", "what is missing")`: the test is there, and would fail.
-macro_rules! not_yet {
-    ($name:ident, $says:literal, $why:expr) => {
-        $crate::clause::Clause {
-            name: stringify!($name),
-            says: $says,
-            test: $crate::clause::Test::NotYet($name, $why),
-        }
-    };
-}
-pub(crate) use not_yet;
 
 impl Clause {
     pub(crate) const fn not_implemented(

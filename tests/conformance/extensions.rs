@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 use testkit::frame::OPEN;
 
-use crate::clause::{Clause, clause, not_yet};
+use crate::clause::{Clause, clause};
 use crate::lab::{AS, Lab, ORIGINATED, PEER_AS, Peer, Router, is_alive, refused};
 use crate::wire::{
     WELL_KNOWN, announced, as_path, attribute, capabilities, claiming, find, keepalive, update,
@@ -30,11 +30,7 @@ pub(crate) const CLAUSES: &[Clause] = &[
         "Who offered takes long messages even if the other did not"
     ),
     clause!(rfc8654_s4_open_and_keepalive, "KEEPALIVE stays at 19 octets: 1/2"),
-    not_yet!(
-        rfc7911_s4_receive,
-        "Two paths with identifiers; each is withdrawn by its own",
-        "written, and not run yet against ADD-PATH of the daemon"
-    ),
+    clause!(rfc7911_s4_receive, "Two paths with identifiers; each is withdrawn by its own"),
     clause!(rfc7911_s4_not_negotiated, "Without it NLRI is plain: identifiers would be prefixes"),
     clause!(rfc8950_s4_capability, "IPv4 over IPv6 next hops is offered as 1/1/2"),
     clause!(

@@ -179,7 +179,7 @@ impl State {
 
 /// A scripted neighbour.
 pub(crate) struct Peer<'a> {
-    lab: &'a Lab,
+    pub(crate) lab: &'a Lab,
     router: Router,
     number: u32,
     pub(crate) address: Ipv4Addr,

@@ -34,16 +34,13 @@ pub(crate) fn write(clauses: &[Clause], verdicts: &[(&'static str, Failure)]) ->
         let verdict = match clause.test {
             Test::Run(_) if verdicts.get(clause.name) == Some(&true) => "pass",
             Test::Run(_) => "FAIL",
-            Test::NotYet(..) => "not yet",
             Test::NotImplemented(_) => "not implemented",
             Test::NotTestable(_) => "not testable",
         };
         *counts.entry(verdict).or_insert(0) += 1;
         let why = match clause.test {
             Test::Run(_) => String::new(),
-            Test::NotYet(_, why) | Test::NotImplemented(why) | Test::NotTestable(why) => {
-                format!(": {why}")
-            }
+            Test::NotImplemented(why) | Test::NotTestable(why) => format!(": {why}"),
         };
         let _ = writeln!(rows, "{} {verdict}{why} |", stub(clause));
     }
@@ -65,7 +62,6 @@ pub(crate) fn check(clauses: &[Clause]) -> Result<()> {
             verdict.with_context(|| format!("the row of {} is old; {ANEW}", clause.name))?;
         let expected = match clause.test {
             Test::Run(_) => " pass |".to_owned(),
-            Test::NotYet(_, why) => format!(" not yet: {why} |"),
             Test::NotImplemented(why) => format!(" not implemented: {why} |"),
             Test::NotTestable(why) => format!(" not testable: {why} |"),
         };
@@ -77,7 +73,7 @@ pub(crate) fn check(clauses: &[Clause]) -> Result<()> {
 /// A row up to its verdict.
 fn stub(clause: &Clause) -> String {
     let test = match clause.test {
-        Test::Run(_) | Test::NotYet(..) => format!("`{}`", clause.name),
+        Test::Run(_) => format!("`{}`", clause.name),
         Test::NotImplemented(_) | Test::NotTestable(_) => "none".to_owned(),
     };
     format!("| {} | {} | {} | {test} |", clause.rfc(), clause.section(), clause.says)

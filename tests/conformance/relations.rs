@@ -5,43 +5,27 @@ use anyhow::{Context as _, Result, ensure};
 use testkit::frame::OPEN;
 use testkit::wait;
 
-use crate::clause::{Clause, clause, not_yet};
+use crate::clause::{Clause, clause};
 use crate::lab::{AS, Lab, ORIGINATED, PEER_AS, Peer, Router, refused};
 use crate::wire::{
     WELL_KNOWN, announced, attribute, capabilities, find, parts, read_until, refresh, update,
 };
 
-const NO_ROLE: &str = "written, and not run yet against the roles of the daemon";
-
 pub(crate) const CLAUSES: &[Clause] = &[
-    not_yet!(rfc9234_s4_1_capability, "A configured role is offered, to another AS only", NO_ROLE),
-    not_yet!(
+    clause!(rfc9234_s4_1_capability, "A configured role is offered, to another AS only"),
+    clause!(
         rfc9234_s4_2_pairs,
-        "Provider and customer, route server and client, peer and peer: a session",
-        NO_ROLE
+        "Provider and customer, route server and client, peer and peer: a session"
     ),
-    not_yet!(rfc9234_s4_2_mismatch, "Any other pair: 2/11", NO_ROLE),
-    not_yet!(
+    clause!(rfc9234_s4_2_mismatch, "Any other pair: 2/11"),
+    clause!(
         rfc9234_s4_2_conflicting_roles,
-        "Several roles that differ: 2/11; the same one twice is fine",
-        NO_ROLE
+        "Several roles that differ: 2/11; the same one twice is fine"
     ),
-    not_yet!(
-        rfc9234_s4_2_no_role,
-        "A neighbour without a role: a session, but 2/11 in strict mode",
-        NO_ROLE
-    ),
-    not_yet!(
-        rfc9234_s5_otc_added,
-        "To a customer: OTC with our AS is added if there is none",
-        NO_ROLE
-    ),
-    not_yet!(rfc9234_s5_otc_not_to_provider, "A route with OTC is not sent to a provider", NO_ROLE),
-    not_yet!(
-        rfc9234_s5_leak_from_customer,
-        "A route with OTC from a customer is not used",
-        NO_ROLE
-    ),
+    clause!(rfc9234_s4_2_no_role, "A neighbour without a role: a session, but 2/11 in strict mode"),
+    clause!(rfc9234_s5_otc_added, "To a customer: OTC with our AS is added if there is none"),
+    clause!(rfc9234_s5_otc_not_to_provider, "A route with OTC is not sent to a provider"),
+    clause!(rfc9234_s5_leak_from_customer, "A route with OTC from a customer is not used"),
     clause!(
         rfc5082_s3_low_ttl_is_dropped,
         "With TTL security a neighbour is heard with TTL 255, and not with 64"

@@ -30,8 +30,6 @@ struct Selection {
     skipped: Vec<String>,
     exact: bool,
     list: bool,
-    /// Also what is not there yet.
-    ignored: bool,
 }
 
 pub(crate) fn main(clauses: &[Clause]) -> ExitCode {
@@ -42,17 +40,16 @@ pub(crate) fn main(clauses: &[Clause]) -> ExitCode {
         say(&names);
         return ExitCode::SUCCESS;
     }
-    program_in_namespaces("conformance", || run(clauses, &chosen, selection.ignored))
+    program_in_namespaces("conformance", || run(clauses, &chosen))
 }
 
-fn run(all: &[Clause], chosen: &[Clause], ignored: bool) -> ExitCode {
+fn run(all: &[Clause], chosen: &[Clause]) -> ExitCode {
     let started = testkit::wait::clock();
     let tests: Vec<_> = chosen
         .iter()
         .filter_map(|clause| match clause.test {
             Test::Run(test) => Some((clause.name, test)),
-            Test::NotYet(test, _) if ignored => Some((clause.name, test)),
-            Test::NotYet(..) | Test::NotImplemented(_) | Test::NotTestable(_) => None,
+            Test::NotImplemented(_) | Test::NotTestable(_) => None,
         })
         .collect();
     say(&format!("\nrunning {} tests\n", tests.len()));
@@ -115,7 +112,8 @@ fn selection(args: impl Iterator<Item = String>) -> Selection {
         match arg.as_str() {
             "--exact" => out.exact = true,
             "--list" => out.list = true,
-            "--ignored" | "--include-ignored" => out.ignored = true,
+            // No test here is an ignored one.
+            "--ignored" | "--include-ignored" => {}
             "--skip" => out.skipped.extend(args.next()),
             "--test-threads" | "--format" | "--color" | "-Z" => drop(args.next()),
             option if option.starts_with('-') => {}

@@ -213,7 +213,7 @@ pub(crate) fn is_end_of_rib(message: &Message, afi: u8) -> bool {
 }
 
 /// Whether `column` holds exactly this encoded prefix among others.
-fn holds(mut column: &[u8], prefix: &[u8]) -> bool {
+pub(crate) fn holds(mut column: &[u8], prefix: &[u8]) -> bool {
     while let [bits, rest @ ..] = column {
         let octets = usize::from(*bits).div_ceil(8).min(rest.len());
         if column[..=octets] == *prefix {
