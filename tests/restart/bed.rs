@@ -111,8 +111,11 @@ impl Bed {
     /// As [`Bed::new`]; we do graceful restart only if `graceful`.
     pub(crate) fn with(kind: Kind, restart_time: u16, graceful: bool) -> Self {
         let (our_ns, peer_ns) = places();
+        // FRR 8.4 that comes out of a connection collision takes a restarted neighbour for one without
+        // families, and its routes with it: here only we dial.
+        let passive = kind == Kind::Frr;
         let mut theirs = Config {
-            neighbors: vec![Neighbor::new(ip(THEM), ip(US), 65001)],
+            neighbors: vec![Neighbor { passive, ..Neighbor::new(ip(THEM), ip(US), 65001) }],
             announcements: vec![Announcement { med: Some(0), ..Announcement::new(THEIR_PREFIX) }],
             ..Config::new(65002, router_id(2))
         };

@@ -1,3 +1,5 @@
+//! Which ends of a session keep the routes, and what the OPENs make of it.
+
 use std::net::Ipv4Addr;
 
 use bgp_wire::Asn;

@@ -15,10 +15,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
+use bgp_fsm::restart::GracefulRestart;
 use bgp_fsm::{
     ConnId, DownReason, Event, HoldTime, Message, Peer, PeerConfig, RemoteAs, StateName, StopReason,
 };
-use bgp_wire::{Asn, Message as Decoded, Notification};
+use bgp_wire::{Asn, Family, Message as Decoded, Notification};
 use bytes::Bytes;
 
 use crate::shell::{Action, Shell};
@@ -485,6 +486,8 @@ pub(crate) fn target(data: &[u8]) {
         cfg.delay_open =
             (passive & 0x80 != 0).then(|| Duration::from_secs(1 + u64::from(*seed % 8)));
         cfg.hold_time = HoldTime::from_secs(hold(side));
+        cfg.graceful_restart = (passive & 0x20 != 0)
+            .then_some(GracefulRestart { restart_time: 120, long_lived: Some(3600) });
         if passive & 0x40 != 0 {
             // Equal identifiers: the AS numbers decide (RFC 6286).
             cfg.router_id = Ipv4Addr::new(10, 0, 0, 9);
@@ -518,9 +521,9 @@ fn operate(net: &mut Net, [what, how, wait]: [u8; 3]) {
     match what % 20 {
         0 => net.run(seconds * 2),
         1 => net.jump(seconds * 10, how & 1 == 0),
-        2 => net.event(side, Event::Stop(StopReason::AdministrativeShutdown(None)), None),
+        2 => net.event(side, Event::Stop(reason(how >> 1)), None),
         3 => net.event(side, Event::Start, None),
-        4 => net.event(side, Event::Restart(StopReason::AdministrativeReset(None)), None),
+        4 => net.event(side, Event::Restart(reason(how >> 1)), None),
         5 => net.break_all(),
         6 => net.silence_all(),
         7 => net.partition(seconds),
@@ -544,6 +547,17 @@ fn operate(net: &mut Net, [what, how, wait]: [u8; 3]) {
     }
     // Short waits, so that the next disturbance meets a handshake under way.
     net.run(Duration::from_millis(u64::from(wait) * u64::from(wait) / 8));
+}
+
+/// Why a session is to end.
+fn reason(choice: u8) -> StopReason {
+    match choice % 5 {
+        0 => StopReason::AdministrativeShutdown(None),
+        1 => StopReason::AdministrativeReset(Some("again".into())),
+        2 => StopReason::BfdDown,
+        3 => StopReason::Restarting(None),
+        _ => StopReason::MaximumPrefixes { family: Family::IPV4_UNICAST, bound: 1 },
+    }
 }
 
 /// Hold times in seconds. Not 0: who has no hold timer cannot notice that a peer is silent.
