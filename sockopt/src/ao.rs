@@ -17,7 +17,7 @@
 use std::fmt;
 use std::io;
 use std::mem::offset_of;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsFd;
 use std::sync::OnceLock;
 
@@ -305,7 +305,7 @@ pub fn ao_state<S: AsFd>(socket: &S) -> io::Result<AoState> {
     })
 }
 
-/// Address and prefix length as the kernel wants them.
+/// Address and prefix length as the kernel wants them: unlike those of TCP MD5, with no bit set beyond the prefix.
 fn place<S: AsFd>(socket: &S, peer: IpAddr, prefix_len: u8) -> io::Result<([u8; 128], u8)> {
     let peer = peer.to_canonical();
     let full = if peer.is_ipv4() { 32 } else { 128 };
@@ -314,7 +314,16 @@ fn place<S: AsFd>(socket: &S, peer: IpAddr, prefix_len: u8) -> io::Result<([u8; 
             "the prefix length of {peer} is 0 to {full}, got {prefix_len}"
         )));
     }
-    Ok((addr_bytes(peer, is_ipv6(socket)?)?, prefix_len))
+    let host_bits = u32::from(full - prefix_len);
+    let network: IpAddr = match peer {
+        IpAddr::V4(v4) => {
+            Ipv4Addr::from_bits(v4.to_bits() & u32::MAX.checked_shl(host_bits).unwrap_or(0)).into()
+        }
+        IpAddr::V6(v6) => {
+            Ipv6Addr::from_bits(v6.to_bits() & u128::MAX.checked_shl(host_bits).unwrap_or(0)).into()
+        }
+    };
+    Ok((addr_bytes(network, is_ipv6(socket)?)?, prefix_len))
 }
 
 #[cfg(test)]
