@@ -12,14 +12,16 @@
 //! ```
 //!
 //! While an incoming connection is in its handshake, the dialing machine starts no new attempt, but
-//! one that is under way goes on and collides in the regular way. Of two incoming connections the
-//! newer replaces the older as long as that is not Established: a peer opens a second one only when
-//! it has given up the first.
+//! one that is under way goes on and collides in the regular way (`contest`). Of two incoming
+//! connections the newer replaces the older as long as that is not Established: a peer opens a second
+//! one only when it has given up the first.
 //!
 //! Invariants: never two machines in Established; every `Up` has one `Down`; a running peer that is
 //! neither passive nor without a hold timer always has a deadline.
 //!
 //! References: RFC 4271 sections 6.8, 8.1.1 and 8.2.1; RFC 4486; RFC 6286.
+
+mod contest;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,6 +29,7 @@ use std::time::{Duration, Instant};
 use bgp_wire::notification::cease;
 use bgp_wire::{Notification, Open};
 
+use self::contest::Contest;
 use crate::collision::survivor;
 use crate::config::PeerConfig;
 use crate::damping::Damping;
@@ -47,6 +50,7 @@ pub struct Peer {
     running: bool,
     dialer: Fsm,
     incoming: Option<Fsm>,
+    contest: Option<Contest>,
     reported: StateName,
     errors: Errors,
     connect_retry_counter: u32,
@@ -73,6 +77,7 @@ impl Peer {
             running: false,
             dialer: Fsm::dialing(),
             incoming: None,
+            contest: None,
             reported: StateName::Idle,
             errors: Errors::default(),
             connect_retry_counter: 0,
@@ -119,6 +124,7 @@ impl Peer {
             incoming.poll_timers(now, &self.cfg, &mut self.jitter, out);
         }
         self.settle(now, up, out);
+        self.poll_contest(now, out);
         self.report(out);
     }
 
@@ -135,7 +141,8 @@ impl Peer {
     /// The earliest deadline; call [`Peer::poll_timers`] then.
     pub fn next_deadline(&self) -> Option<Instant> {
         let incoming = self.incoming.as_ref().and_then(Fsm::next_deadline);
-        [self.dialer.next_deadline(), incoming].into_iter().flatten().min()
+        let timers = [self.dialer.next_deadline(), incoming, self.contest_deadline()];
+        timers.into_iter().flatten().min()
     }
 
     /// The state of the peer: that of the connection which has got further.
@@ -245,12 +252,16 @@ impl Peer {
     }
 
     fn message(&mut self, now: Instant, id: ConnId, message: Message<'_>, out: &mut Effects) {
+        if self.keeps_back(id) && matches!(message, Message::Update | Message::RouteRefresh) {
+            self.input(now, id, Input::Keepalive, out);
+        }
         let input = match message {
             Message::Open(open) => match check(&self.cfg, open) {
                 Err(refusal) => Input::OpenErr(refusal),
-                Ok(()) if !self.wins_collision(now, id, open, out) => Input::CollisionDump,
+                Ok(()) if !self.wins_collision(now, id, open) => Input::CollisionDump,
                 Ok(()) => Input::Open(open),
             },
+            Message::Keepalive if self.keep_back(now, id) => return,
             Message::Keepalive => Input::Keepalive,
             Message::Update => Input::Update,
             Message::RouteRefresh => Input::RouteRefresh,
@@ -263,8 +274,8 @@ impl Peer {
     }
 
     /// RFC 4271 section 6.8, on receipt of a good OPEN on `id`: whether that connection may go on.
-    /// If it may, the other one is dumped when it is in OpenConfirm.
-    fn wins_collision(&mut self, now: Instant, id: ConnId, open: &Open, out: &mut Effects) -> bool {
+    /// If it may, the other one, when in OpenConfirm, goes as soon as the peer confirms that.
+    fn wins_collision(&mut self, now: Instant, id: ConnId, open: &Open) -> bool {
         let waits_for_open = self.connection(id).is_some_and(|fsm| match fsm.state() {
             State::OpenSent(_) => true,
             State::Connect(_) | State::Active(_) => true,
@@ -279,7 +290,7 @@ impl Peer {
                 let local = (self.cfg.router_id, self.cfg.local_as);
                 let wins = survivor(local, (open.router_id, open.asn)) == id;
                 if wins {
-                    self.input(now, other, Input::CollisionDump, out);
+                    self.contest(now, other);
                 }
                 wins
             }
@@ -328,7 +339,9 @@ impl Peer {
         for reason in [incoming_ended, dialer_ended].into_iter().flatten() {
             self.note_end(now, reason, up_for);
         }
+        self.settle_contest(now, out);
         if let Some(winner) = self.established() {
+            self.contest = None;
             self.dump(now, winner.other(), out);
         }
         if self.running && self.incoming.is_none() {

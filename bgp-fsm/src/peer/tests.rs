@@ -173,14 +173,22 @@ fn a_stopped_peer_refuses_and_waits_for_nothing() {
 
 #[test]
 fn rfc4271_6_8_established_wins_over_any_identifier() {
-    let mut bench = Bench::new(|_| {});
-    // Both handshakes run; the outgoing one is Established before the other OPEN comes.
-    bench.event(Event::Accepted);
-    bench.event(Event::Connected);
-    bench.message(ConnId::Outgoing, Message::Open(&peer_open(90)));
-    bench.message(ConnId::Outgoing, Message::Keepalive);
-    assert_eq!(bench.did, ["out up", "in 6/7", "in close"]);
-    assert_eq!(bench.event(Event::Accepted), ["refuse 6/7"]);
+    for id in [1, 9] {
+        let mut bench = Bench::new(|_| {});
+        // Both handshakes run; the outgoing one is Established before the other OPEN comes.
+        bench.event(Event::Accepted);
+        bench.event(Event::Connected);
+        let open = Open { router_id: Ipv4Addr::new(10, 0, 0, id), ..peer_open(90) };
+        bench.message(ConnId::Outgoing, Message::Open(&open));
+        bench.message(ConnId::Outgoing, Message::Keepalive);
+        if id == 9 {
+            // The other one should win, if the peer goes on with it.
+            assert!(bench.did.is_empty());
+            bench.wait(contest::PATIENCE);
+        }
+        assert_eq!(bench.did, ["out up", "in 6/7", "in close"]);
+        assert_eq!(bench.event(Event::Accepted), ["refuse 6/7"]);
+    }
 }
 
 #[test]
@@ -190,6 +198,88 @@ fn an_attempt_under_way_is_given_up_when_the_peers_connection_is_established() {
     bench.message(ConnId::Incoming, Message::Open(&peer_open(90)));
     bench.message(ConnId::Incoming, Message::Keepalive);
     assert_eq!(bench.did, ["in up", "out close"]);
+}
+
+/// Both connections wait for the peer's OPEN. Its identifier is higher: `in` is to stay.
+fn colliding() -> Bench {
+    let mut bench = Bench::new(|_| {});
+    bench.event(Event::Connected);
+    bench.event(Event::Accepted);
+    bench
+}
+
+#[test]
+fn rfc4271_6_8_the_peer_that_goes_on_with_the_survivor_decides() {
+    let mut bench = colliding();
+    let open = peer_open(90);
+    assert_eq!(bench.message(ConnId::Outgoing, Message::Open(&open)), ["out KEEPALIVE"]);
+    assert!(bench.message(ConnId::Outgoing, Message::Keepalive).is_empty(), "kept back");
+    assert_eq!(bench.message(ConnId::Incoming, Message::Open(&open)), ["in KEEPALIVE"]);
+    assert_eq!(
+        bench.message(ConnId::Incoming, Message::Keepalive),
+        ["in up", "out 6/7", "out close"]
+    );
+    let deadline = bench.peer.next_deadline().unwrap();
+    assert!(deadline > bench.now + 2 * contest::PATIENCE, "nothing of the contest is left");
+}
+
+#[test]
+fn a_peer_that_is_established_on_the_other_one_decides_too() {
+    let cease = Notification::cease(cease::COLLISION);
+    // By closing the survivor, before or after its OPEN.
+    for with_open in [false, true] {
+        let mut bench = colliding();
+        bench.message(ConnId::Outgoing, Message::Open(&peer_open(90)));
+        bench.message(ConnId::Outgoing, Message::Keepalive);
+        if with_open {
+            bench.message(ConnId::Incoming, Message::Open(&peer_open(90)));
+        }
+        let did = bench.message(ConnId::Incoming, Message::Notification(&cease));
+        assert_eq!(did, ["in close", "out up"]);
+    }
+    // By a route, or by one more KEEPALIVE.
+    for message in [Message::Update, Message::Keepalive] {
+        let mut bench = colliding();
+        bench.message(ConnId::Outgoing, Message::Open(&peer_open(90)));
+        assert!(!bench.peer.keeps_back(ConnId::Outgoing));
+        bench.message(ConnId::Outgoing, Message::Keepalive);
+        assert!(bench.peer.keeps_back(ConnId::Outgoing));
+        assert_eq!(bench.message(ConnId::Outgoing, message), ["out up", "in 6/7", "in close"]);
+        assert!(!bench.peer.keeps_back(ConnId::Outgoing));
+    }
+    // By closing the one that should lose: its OPEN and its KEEPALIVE count for nothing.
+    let mut bench = colliding();
+    bench.message(ConnId::Outgoing, Message::Open(&peer_open(90)));
+    bench.message(ConnId::Outgoing, Message::Keepalive);
+    let did = bench.message(ConnId::Outgoing, Message::Notification(&cease));
+    assert_eq!(did, ["out close"]);
+    bench.message(ConnId::Incoming, Message::Open(&peer_open(90)));
+    assert_eq!(bench.message(ConnId::Incoming, Message::Keepalive), ["in up"]);
+}
+
+#[test]
+fn a_peer_that_shows_no_choice_is_not_waited_for_long() {
+    // The survivor says nothing: what is confirmed goes on.
+    let mut bench = colliding();
+    bench.message(ConnId::Outgoing, Message::Open(&peer_open(90)));
+    bench.message(ConnId::Outgoing, Message::Keepalive);
+    assert_eq!(bench.next(), contest::PATIENCE);
+    assert_eq!(bench.did, ["out up", "in 6/7", "in close"]);
+    // Neither is confirmed: RFC 4271 section 6.8 to the letter.
+    let mut bench = colliding();
+    bench.message(ConnId::Outgoing, Message::Open(&peer_open(90)));
+    bench.message(ConnId::Incoming, Message::Open(&peer_open(90)));
+    assert_eq!(bench.next(), contest::PATIENCE);
+    assert_eq!(bench.did, ["out 6/7", "out close"]);
+    assert_eq!(bench.message(ConnId::Incoming, Message::Keepalive), ["in up"]);
+}
+
+#[test]
+fn rfc4271_6_8_the_one_that_loses_is_closed_at_once_when_its_open_comes_last() {
+    let mut bench = colliding();
+    bench.message(ConnId::Incoming, Message::Open(&peer_open(90)));
+    let did = bench.message(ConnId::Outgoing, Message::Open(&peer_open(90)));
+    assert_eq!(did, ["out 6/7", "out close"]);
 }
 
 #[test]

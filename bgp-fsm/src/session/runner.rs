@@ -258,6 +258,12 @@ impl<H: SessionHandler> Runner<H> {
         while let Some(link) = self.link(id) {
             let (is_up, max_message) = (link.outbox.is_some(), link.max_message);
             let rest = &buffer[at..end];
+            let further = rest.get(18).is_some_and(|kind| *kind != MessageType::NOTIFICATION.0);
+            if further && !is_up && self.peer.keeps_back(id) {
+                // It goes on where we waited: this message belongs to an Established session.
+                self.apply(Event::Message(id, Message::Keepalive));
+                continue;
+            }
             let framed = next_frame(rest, max_message);
             if let Ok(Framed::Message { kind: MessageType::UPDATE, frame }) = framed
                 && is_up

@@ -67,6 +67,8 @@ struct Wire {
     open: [bool; 2],
     /// One way.
     latency: Duration,
+    /// How much longer what each side sends is on its way.
+    slower: [Duration; 2],
     /// Nothing arrives any more, and nobody is told.
     silent: bool,
 }
@@ -80,6 +82,8 @@ pub(crate) struct Net {
     queue: BTreeMap<(Instant, u64), Delivery>,
     sequence: u64,
     pub(crate) latency: Duration,
+    /// How much longer what each side sends on new connections is on its way: a busy process.
+    pub(crate) slower: [Duration; 2],
     /// SYNs are lost until then.
     partitioned_until: Instant,
     /// This side refuses connections until then.
@@ -102,6 +106,7 @@ impl Net {
             queue: BTreeMap::new(),
             sequence: 0,
             latency,
+            slower: [Duration::ZERO; 2],
             partitioned_until: now,
             refusing_until: [now; 2],
             heard: [now; 2],
@@ -308,21 +313,28 @@ impl Net {
     fn add_wire(&mut self, opener: Side, mute: bool) -> u32 {
         self.sequence += 1;
         let wire = u32::try_from(self.sequence).unwrap();
-        let state = Wire { opener, mute, open: [false; 2], latency: self.latency, silent: false };
+        let state = Wire {
+            opener,
+            mute,
+            open: [false; 2],
+            latency: self.latency,
+            slower: self.slower,
+            silent: false,
+        };
         self.wires.insert(wire, state);
         wire
     }
 
     fn write(&mut self, wire: u32, from: Side, frame: Bytes) {
-        let latency = self.wires[&wire].latency;
-        self.after(latency, Delivery::Frame { wire, to: 1 - from, frame });
+        let wait = self.wires[&wire].latency + self.wires[&wire].slower[from];
+        self.after(wait, Delivery::Frame { wire, to: 1 - from, frame });
     }
 
     /// `side` closes its end and the other is told.
     fn end(&mut self, wire: u32, side: Side, reset: bool) {
         self.close_end(wire, side);
-        let latency = self.wires[&wire].latency;
-        self.after(latency, Delivery::End { wire, to: 1 - side, reset });
+        let wait = self.wires[&wire].latency + self.wires[&wire].slower[side];
+        self.after(wait, Delivery::End { wire, to: 1 - side, reset });
     }
 
     fn close_end(&mut self, wire: u32, side: Side) {

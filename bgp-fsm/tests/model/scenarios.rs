@@ -8,6 +8,10 @@ use bgp_wire::{Asn, Open};
 use crate::network::{Net, speakers};
 use crate::shell::{Action, Shell};
 
+const fn millis(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
 const fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
 }
@@ -39,6 +43,33 @@ fn the_second_connection_may_overtake_the_first() {
         net.event(1, Event::Start, None);
         net.heal();
     }
+}
+
+#[test]
+fn a_collision_costs_no_session_whatever_overtakes_what() {
+    // Latencies and how slow either side is on each connection, in milliseconds.
+    let distances = [1, 10, 31, 100];
+    let slower = [[0, 0], [0, 20], [0, 150], [20, 0], [150, 0], [40, 90]].map(|s| s.map(millis));
+    let gaps = [0, 1, 2, 4, 7, 11, 20, 30, 45, 62, 95, 130, 200];
+    let each = |n: usize| (0..n).flat_map(move |a| (0..n).map(move |b| (a, b)));
+    let mut both = 0;
+    for ((l1, l2), (s1, s2)) in each(4).flat_map(|l| each(6).map(move |s| (l, s))) {
+        for (gap, starter) in gaps.iter().flat_map(|gap| [(*gap, 0), (*gap, 1)]) {
+            let mut net = Net::new(speakers(3, |_, _| {}), millis(distances[l1]));
+            net.slower = slower[s1];
+            net.event(starter, Event::Start, None);
+            net.run(millis(gap));
+            (net.latency, net.slower) = (millis(distances[l2]), slower[s2]);
+            net.event(1 - starter, Event::Start, None);
+            both += usize::from(net.shells.iter().all(|shell| shell.dialing));
+            net.run(secs(5));
+            net.assert_one_session();
+            let lives = net.shells.each_ref().map(|shell| (shell.ups, shell.downs));
+            let case = format!("{l1} {l2} {s1} {s2}, {starter} first by {gap} ms");
+            assert_eq!(lives, [(1, 0); 2], "{case}");
+        }
+    }
+    assert!(both > 3000, "only {both} collisions");
 }
 
 #[test]
