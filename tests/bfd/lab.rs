@@ -25,6 +25,10 @@ pub(crate) enum Path {
 pub(crate) const FAST: &str =
     "bfd: {enabled: true, minimumTx: 50000, minimumRx: 50000, detectMultiplier: 3}";
 
+/// Slow enough for a neighbour that gets no processor for a while, where time is not the question.
+pub(crate) const CALM: &str =
+    "bfd: {enabled: true, minimumTx: 300000, minimumRx: 300000, detectMultiplier: 3}";
+
 /// Our daemon, its neighbour and the bridge between them.
 pub(crate) struct Lab<P: Speaker + ?Sized> {
     pub(crate) ours: Cosmos,
@@ -94,8 +98,13 @@ pub(crate) fn cosmos(ns: &Arc<NetNs>, config: Config) -> Box<Cosmos> {
 impl Lab<dyn Speaker> {
     /// With FRR or BIRD, and BFD at both ends.
     pub(crate) fn with(kind: Kind, path: Path) -> Self {
+        Self::with_our(FAST, kind, path)
+    }
+
+    /// The same with another line in our manifest; the slower end of each direction decides.
+    pub(crate) fn with_our(line: &str, kind: Kind, path: Path) -> Self {
         let (mut ours, mut theirs) = configs(path);
-        ours.neighbors[0].extra.push(FAST.to_owned());
+        ours.neighbors[0].extra.push(line.to_owned());
         let our_address = theirs.neighbors[0].address;
         match kind {
             Kind::Frr => {

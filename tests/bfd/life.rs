@@ -10,7 +10,7 @@ use testkit::skip::skip;
 use testkit::table::{Diversity, Table};
 use testkit::wait;
 
-use crate::lab::{FAST, Lab, Path, Wires, configs, cosmos};
+use crate::lab::{CALM, FAST, Lab, Path, Wires, configs, cosmos};
 
 /// The path fails and works again: down by BFD, and back without a storm.
 fn cut_and_mend<P: Speaker + ?Sized>(lab: &Lab<P>, what: &str) {
@@ -66,7 +66,7 @@ fn frr_that_holds_bfd_down_by_intent_costs_no_session() {
         if let Err(reason) = Kind::Frr.installed() {
             return skip("frr_that_holds_bfd_down_by_intent_costs_no_session", &reason);
         }
-        let lab = Lab::with(Kind::Frr, Path::Ipv4);
+        let lab = Lab::with_our(CALM, Kind::Frr, Path::Ipv4);
         lab.wait_up();
         lab.peer.command("configure terminal\nbfd\nprofile fast\nshutdown").unwrap();
         let view = lab.wait_view("the neighbour's AdminDown", |view| {

@@ -10,7 +10,7 @@ use testkit::skip::skip;
 use crate::lab::{FAST, Lab, Path, Wires, configs, cosmos};
 
 const STRICT: &str =
-    "bfd: {enabled: true, minimumTx: 50000, minimumRx: 50000, detectMultiplier: 3, strict: true}";
+    "bfd: {enabled: true, minimumTx: 300000, minimumRx: 300000, detectMultiplier: 3, strict: true}";
 
 #[test]
 fn strict_bgp_waits_for_bfd_and_falls_and_rises_with_it() {

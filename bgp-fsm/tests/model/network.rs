@@ -463,6 +463,7 @@ impl Net {
         self.refusing_until = [self.now; 2];
         // A handshake needs less than the shortest hold time.
         self.latency = self.latency.min(Duration::from_millis(700));
+        self.slower = [Duration::ZERO; 2];
         for side in [0, 1] {
             self.event(side, Event::Start, None);
         }
@@ -530,7 +531,7 @@ fn operate(net: &mut Net, [what, how, wait]: [u8; 3]) {
     let side = usize::from(how & 1);
     let id = if how & 2 == 0 { ConnId::Outgoing } else { ConnId::Incoming };
     let seconds = Duration::from_secs(u64::from(how));
-    match what % 20 {
+    match what % 21 {
         0 => net.run(seconds * 2),
         1 => net.jump(seconds * 10, how & 1 == 0),
         2 => net.event(side, Event::Stop(reason(how >> 1)), None),
@@ -555,6 +556,7 @@ fn operate(net: &mut Net, [what, how, wait]: [u8; 3]) {
             let wrong = RemoteAs::Asn(Asn(65099));
             cfg.remote_as = if how & 2 == 0 { wrong } else { RemoteAs::External };
         }),
+        19 => net.slower[side] = Duration::from_millis(7 * u64::from(how)),
         _ => net.reconfigure(side, |cfg| cfg.connect_retry = seconds / 2),
     }
     // Short waits, so that the next disturbance meets a handshake under way.
