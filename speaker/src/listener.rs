@@ -436,6 +436,9 @@ fn open(
     if let Some(device) = device {
         sockopt::bind_device(&socket, Some(device))?;
     }
+    // A neighbour that dials us and asks for a TTL (RFC 5082) asks it of our first answer too, and that is
+    // this socket's. A session sets its own on what is accepted; internal ones without a wish keep this.
+    sockopt::set_ttl(&socket, u8::MAX)?;
     for (place, auth) in directory.keys(address.port(), address.is_ipv4(), device) {
         keys::install(&socket, place, &auth, None, On::Listener)?;
     }

@@ -194,6 +194,27 @@ fn rotation() -> Result<()> {
 }
 
 #[test]
+fn rfc5082_both_ends_ask_for_255_whoever_dials() {
+    in_namespaces(|| near().unwrap());
+}
+
+fn near() -> Result<()> {
+    for (ours, theirs) in [("10.0.0.1", "10.0.0.2"), ("2001:db8::1", "2001:db8::2")] {
+        let (a, b) = pair()?;
+        let mut config_a = router(65001, 1, theirs, 65002, &[]);
+        let mut config_b = router(65002, 2, ours, 65001, &[]);
+        edit(&mut config_a, |p| (p.passive, p.min_ttl) = (true, Some(255)));
+        edit(&mut config_b, |p| p.min_ttl = Some(255));
+        assert_eq!(a.apply(config_a).problems, []);
+        assert_eq!(b.apply(config_b).problems, []);
+        eventually("up", || a.established().and_then(|()| b.established()))?;
+        a.stop();
+        b.stop();
+    }
+    Ok(())
+}
+
+#[test]
 fn whoever_connects_from_a_range_is_a_neighbour_up_to_the_limit() {
     in_namespaces(|| dynamic().unwrap());
 }

@@ -20,7 +20,7 @@ use ipnet::IpNet;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::daemon::{Config, Notification, Speaker};
+use crate::daemon::{Config, Neighbor, Notification, Speaker};
 use crate::netns::NetNs;
 use crate::process::Process;
 use crate::route::{Announcement, Route};
@@ -97,14 +97,6 @@ impl Cosmos {
     #[must_use]
     pub const fn name(&self) -> &'static str {
         manifest::NAME
-    }
-
-    /// Process id.
-    ///
-    /// # Errors
-    /// When it is not running.
-    pub fn process_id(&self) -> Result<u32> {
-        Ok(self.process.as_ref().context("cosmos is not running")?.id())
     }
 
     /// SIGTERM; waits until the process ends, which must be with exit code 0.
@@ -222,6 +214,10 @@ impl Speaker for Cosmos {
         Ok(())
     }
 
+    fn process_id(&self) -> Result<u32> {
+        Ok(self.process.as_ref().context("cosmos is not running")?.id())
+    }
+
     fn kill(&mut self) {
         self.process = None;
     }
@@ -232,6 +228,11 @@ impl Speaker for Cosmos {
 
     fn withdraw(&mut self, prefix: IpNet) -> Result<()> {
         self.config.forget(prefix)?;
+        self.write_manifests()
+    }
+
+    fn change_neighbor(&mut self, neighbor: IpAddr, change: &dyn Fn(&mut Neighbor)) -> Result<()> {
+        self.config.change(neighbor, change)?;
         self.write_manifests()
     }
 

@@ -39,6 +39,13 @@ pub struct Neighbor {
     pub remote_as: u32,
     /// Families to negotiate.
     pub families: Vec<Family>,
+    /// Whoever connects from this prefix is this neighbour, and nobody is dialed; `address` is then only
+    /// where it is asked for.
+    pub range: Option<IpNet>,
+    /// TCP port it listens on; `None` is 179.
+    pub port: Option<u16>,
+    /// TCP port we listen on for it; `None` is 179. Only BIRD can have several.
+    pub local_port: Option<u16>,
     /// Wait for its connection instead of connecting.
     pub passive: bool,
     /// Speak 4-octet AS numbers (RFC 6793). Only BIRD can switch it off.
@@ -49,7 +56,7 @@ pub struct Neighbor {
     pub maximum_prefix: Option<u32>,
     /// Lines of the daemon's own language for this neighbour: in `router bgp` for FRR, in the
     /// `protocol` for BIRD (in each channel if they begin with `channel `), in the `[[neighbors]]` for
-    /// GoBGP, in the `spec` for our own.
+    /// GoBGP, in the `spec` for our own, where an `updateSource` takes the place of `local_address`.
     pub extra: Vec<String>,
 }
 
@@ -62,6 +69,9 @@ impl Neighbor {
             local_address,
             remote_as,
             families: vec![Family::of(&address)],
+            range: None,
+            port: None,
+            local_port: None,
             passive: false,
             four_octet_as: true,
             password: None,
@@ -105,10 +115,30 @@ impl Config {
             .with_context(|| format!("no neighbour {address} is configured"))
     }
 
+    /// The port to listen on, if it is not 179.
+    pub(crate) fn local_port(&self) -> Option<u16> {
+        self.neighbors.iter().find_map(|n| n.local_port)
+    }
+
     /// Whether the session with `neighbor` is eBGP.
     #[must_use]
     pub const fn is_ebgp(&self, neighbor: &Neighbor) -> bool {
         self.asn != neighbor.remote_as
+    }
+
+    pub(crate) fn change(
+        &mut self,
+        address: IpAddr,
+        change: &dyn Fn(&mut Neighbor),
+    ) -> Result<(usize, Neighbor)> {
+        let mut all = self.neighbors.iter_mut().enumerate();
+        let (index, neighbor) = all
+            .find(|(_, n)| n.address == address)
+            .with_context(|| format!("no neighbour {address} is configured"))?;
+        let before = neighbor.clone();
+        change(neighbor);
+        ensure!(neighbor.address == address, "an address is not changed at run time");
+        Ok((index, before))
     }
 
     pub(crate) fn forget(&mut self, prefix: IpNet) -> Result<Announcement> {
@@ -141,6 +171,12 @@ pub trait Speaker: fmt::Debug {
     /// When it does not come up; the text holds its last words.
     fn start(&mut self) -> Result<()>;
 
+    /// Process id of the daemon that speaks BGP.
+    ///
+    /// # Errors
+    /// When it is not running.
+    fn process_id(&self) -> Result<u32>;
+
     /// SIGKILL: no NOTIFICATION, the kernel closes the connections.
     fn kill(&mut self);
 
@@ -155,6 +191,13 @@ pub trait Speaker: fmt::Debug {
     /// # Errors
     /// When it was not announced, or the daemon refuses.
     fn withdraw(&mut self, prefix: IpNet) -> Result<()>;
+
+    /// Changes what is configured for `neighbor` at run time, in the daemon's own way: vtysh, `birdc
+    /// configure`, a SIGHUP for GoBGP, an edited manifest. FRR's driver knows the AS and the password only.
+    ///
+    /// # Errors
+    /// When it is not configured, or the daemon or its driver refuses the change.
+    fn change_neighbor(&mut self, neighbor: IpAddr, change: &dyn Fn(&mut Neighbor)) -> Result<()>;
 
     /// Routes learned from the neighbour at `neighbor`, best or not.
     ///

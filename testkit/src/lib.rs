@@ -7,7 +7,8 @@
 //! - [`daemon`]: FRR, BIRD and GoBGP behind one [`daemon::Speaker`] trait; [`cosmos`]: our own
 //!   binary behind the same one;
 //! - [`frame`], [`script`]: a second, deliberately simple BGP codec and a peer that follows a
-//!   script; [`sender`] and [`sink`] are its fast forms for tables of millions;
+//!   script; [`sender`] and [`sink`] are its fast forms for tables of millions; [`relay`] sits between two
+//!   real speakers and notes every message;
 //! - [`ping`]: traffic across what a test does, and which packets were lost;
 //! - [`mrt`], [`table`]: real tables from MRT files and synthetic ones with a known diversity;
 //! - [`oracle`]: the decision process written to be read, and [`replay`]: a whole dump at a speaker
@@ -29,6 +30,7 @@ pub mod oracle;
 pub mod ping;
 pub mod privilege;
 pub mod process;
+pub mod relay;
 pub mod replay;
 pub mod route;
 pub mod script;

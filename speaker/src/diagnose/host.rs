@@ -124,6 +124,11 @@ impl SegmentDrops {
         drops
     }
 
+    /// Those for what is signed, or not signed.
+    pub(super) fn signatures(self) -> u64 {
+        self.not_found + self.unexpected + self.failure
+    }
+
     fn since(self, before: Self) -> Self {
         Self {
             not_found: self.not_found.saturating_sub(before.not_found),

@@ -2,7 +2,7 @@
 
 use bgp_wire::notification::{cease, code, open};
 
-use super::{Cause, Finding, HostFacts, ago};
+use super::{Cause, Finding, HostFacts, ago, transport};
 use crate::view::{NotificationView, PeerView};
 
 /// The neighbour ended the session, or refused to begin one.
@@ -124,6 +124,10 @@ pub(super) fn sent(peer: &PeerView, host: &HostFacts, n: &NotificationView) -> F
                 .seen(format!("hold time offered here: {hold} s"))
                 .fix("check that the neighbour's BGP daemon runs and is not stuck or overloaded")
                 .fix("look for packet loss on the way, and for an MTU that swallows large segments")
+            } else if let Some(finding) =
+                transport::too_far(peer, host, "TCP connects, but nothing comes from the neighbour")
+            {
+                finding
             } else {
                 broken(Cause::NoOpen, "TCP connects, but no OPEN comes from the neighbour")
                     .fix("check that what listens there is BGP, and that its daemon is not stuck")

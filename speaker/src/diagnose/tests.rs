@@ -322,6 +322,20 @@ fn a_session_without_a_story_is_waited_for() {
     is(|p, _| p.attempts = AttemptsView { dialing: true, ..AttemptsView::default() }, "connecting");
     is(|p, _| p.configured.passive = true, "waiting-for-neighbor");
     is(|p, _| (p.state = "OpenSent".into(), p.since_secs = 30).1, "no-open");
+    // Without an attempt of ours there is only what the kernel has dropped.
+    let waits = |p: &mut PeerView| (p.configured.passive, p.configured.auth) = (true, "md5".into());
+    is(|p, h| (waits(p), h.drops.not_found = 1).1, "key-mismatch-suspected");
+    is(|p, h| (waits(p), h.drops.min_ttl = 1).1, "waiting-for-neighbor");
+    is(|p, h| (p.configured.passive, h.drops.unexpected) = (true, 1), "key-mismatch-suspected");
+    let far = |p: &mut PeerView, h: &mut HostFacts| {
+        p.configured.min_ttl = Some(255);
+        h.drops.min_ttl = 3;
+    };
+    is(|p, h| (far(p, h), p.configured.passive = true).1, "ttl-too-low");
+    for state in ["OpenSent", "OpenConfirm"] {
+        is(|p, h| (far(p, h), p.state = state.into(), p.since_secs = 30).2, "ttl-too-low");
+    }
+    is(|p, h| (far(p, h), p.last_sent = notification(4, 0)).1, "ttl-too-low");
     let shut = is(|p, _| p.shutdown = Some("maintenance".into()), "shut-down-here");
     assert!(!shut.is_wrong(), "what is configured is not wrong");
     let mut template = peer();

@@ -57,6 +57,10 @@ pub(super) fn fault(peer: &PeerView, host: &HostFacts, t: &TransportView) -> Fin
 pub(super) fn waiting(peer: &PeerView, host: &HostFacts) -> Finding {
     let to = target(peer);
     if matches!(peer.state.as_str(), "OpenSent" | "OpenConfirm") && peer.since_secs >= 10 {
+        // The handshake of TCP passes the listening socket, which serves neighbours at any distance.
+        if let Some(finding) = too_far(peer, host, &format!("{to} sends nothing")) {
+            return finding.seen(format!("in {} for {}", peer.state, span(peer.since_secs)));
+        }
         let summary = match peer.state.as_str() {
             "OpenSent" => format!("TCP to {to} is up, but the neighbour sends no OPEN"),
             _ => "the neighbour sent its OPEN and does not confirm ours".to_owned(),
@@ -66,6 +70,13 @@ pub(super) fn waiting(peer: &PeerView, host: &HostFacts) -> Finding {
             .fix("check that what listens there is BGP, and that its daemon is not stuck");
     }
     if peer.configured.passive {
+        // Nothing of ours can time out: what was dropped is all there is to see.
+        let silence = "we only wait (passive), and the neighbour has not connected";
+        let keys =
+            if host.drops.signatures() > 0 { keys_differ(peer, host, silence) } else { None };
+        if let Some(finding) = keys.or_else(|| too_far(peer, host, silence)) {
+            return finding;
+        }
         let listening = match host.listening.as_slice() {
             [] => "no socket of ours listens".to_owned(),
             some => format!(
@@ -96,50 +107,8 @@ pub(super) fn waiting(peer: &PeerView, host: &HostFacts) -> Finding {
 fn timed_out(peer: &PeerView, host: &HostFacts) -> Finding {
     let to = target(peer);
     let c = &peer.configured;
-    let drops = &host.drops;
-    let keyed = c.auth != "none";
-    if keyed || drops.unexpected > 0 {
-        let which = if c.auth == "ao" { "TCP-AO" } else { "TCP MD5" };
-        let mut finding = Finding::broken(
-            Cause::KeyMismatchSuspected,
-            match keyed {
-                true => format!(
-                    "{to} does not answer, and a {which} key is configured: the keys may differ"
-                ),
-                false => format!(
-                    "{to} does not answer, and signed segments arrive for which there is no key here"
-                ),
-            },
-        );
-        for (count, what) in [
-            (drops.not_found, "segments without a signature, where a key is configured"),
-            (drops.unexpected, "segments with a signature, where no key is configured"),
-            (drops.failure, "segments signed with another key"),
-        ] {
-            if count > 0 {
-                finding = finding.seen(format!("this kernel dropped {count} {what}"));
-            }
-        }
-        if drops.not_found + drops.unexpected + drops.failure == 0 {
-            finding = finding.seen("this kernel dropped no segment for its signature: it may be the neighbour that drops ours");
-        }
-        return finding
-            .fix("set the same key on both sides (spec.authSecretRef here), or on neither")
-            .fix("if the keys are right: a filter drops TCP to this port");
-    }
-    if let Some(min) = c.min_ttl
-        && drops.min_ttl > 0
-    {
-        return Finding::broken(
-            Cause::TtlTooLow,
-            format!("{to} does not answer with a TTL of at least {min} (ttlSecurity)"),
-        )
-        .seen(format!("this kernel dropped {} segments for their TTL", drops.min_ttl))
-        .fix("turn on ttl-security on the neighbour too, so that it sends with TTL 255")
-        .fix(format!(
-            "or accept the distance: spec.ttlSecurity: {} for one hop more",
-            min.saturating_sub(1)
-        ));
+    if let Some(finding) = unheard(peer, host, &format!("{to} does not answer")) {
+        return finding;
     }
     if needs_multihop(peer, host) {
         return multihop(peer, host);
@@ -162,6 +131,61 @@ fn timed_out(peer: &PeerView, host: &HostFacts) -> Finding {
         .fix("look for a filter on the way that drops TCP to this port, in either direction")
         .fix("check that the address is right and the neighbour is switched on: ping it")
         .fix("check that the neighbour does not ask for a TCP MD5 key that is not configured here")
+}
+
+/// What the kernel has dropped, or may drop, of the neighbour before a connection sees it; `silence` is how that looks.
+fn unheard(peer: &PeerView, host: &HostFacts, silence: &str) -> Option<Finding> {
+    keys_differ(peer, host, silence).or_else(|| too_far(peer, host, silence))
+}
+
+fn keys_differ(peer: &PeerView, host: &HostFacts, silence: &str) -> Option<Finding> {
+    let drops = &host.drops;
+    let keyed = peer.configured.auth != "none";
+    if !keyed && drops.unexpected == 0 {
+        return None;
+    }
+    let which = if peer.configured.auth == "ao" { "TCP-AO" } else { "TCP MD5" };
+    let mut finding = Finding::broken(
+        Cause::KeyMismatchSuspected,
+        match keyed {
+            true => {
+                format!("{silence}, and a {which} key is configured: the keys may differ")
+            }
+            false => {
+                format!("{silence}, and signed segments arrive for which there is no key here")
+            }
+        },
+    );
+    for (count, what) in [
+        (drops.not_found, "segments without a signature, where a key is configured"),
+        (drops.unexpected, "segments with a signature, where no key is configured"),
+        (drops.failure, "segments signed with another key"),
+    ] {
+        if count > 0 {
+            finding = finding.seen(format!("this kernel dropped {count} {what}"));
+        }
+    }
+    if drops.signatures() == 0 {
+        finding = finding.seen("this kernel dropped no segment for its signature: it may be the neighbour that drops ours");
+    }
+    let finding = finding
+        .fix("set the same key on both sides (spec.authSecretRef here), or on neither")
+        .fix("if the keys are right: a filter drops TCP to this port");
+    Some(finding)
+}
+
+/// Segments were dropped for their TTL.
+pub(super) fn too_far(peer: &PeerView, host: &HostFacts, silence: &str) -> Option<Finding> {
+    let min = peer.configured.min_ttl.filter(|_| host.drops.min_ttl > 0)?;
+    let summary = format!("{silence} with a TTL of at least {min} (ttlSecurity)");
+    let finding = Finding::broken(Cause::TtlTooLow, summary)
+        .seen(format!("this kernel dropped {} segments for their TTL", host.drops.min_ttl))
+        .fix("turn on ttl-security on the neighbour too, so that it sends with TTL 255")
+        .fix(format!(
+            "or accept the distance: spec.ttlSecurity: {} for one hop more",
+            min.saturating_sub(1)
+        ));
+    Some(finding)
 }
 
 fn unreachable(peer: &PeerView, host: &HostFacts) -> Finding {

@@ -47,6 +47,9 @@ fn router(config: &Config, install_routes: bool, fields: &BTreeMap<String, Strin
         ]
         .map(|(field, value)| (field.to_owned(), value)),
     );
+    if let Some(port) = config.local_port() {
+        spec.insert("listenPort".to_owned(), port.to_string());
+    }
     spec.extend(fields.clone());
     let mut out =
         format!("{HEADER}kind: BGPRouter\nmetadata: {{name: {NAME}, namespace: default}}\nspec:\n");
@@ -63,14 +66,22 @@ fn peer(index: usize, neighbor: &Neighbor) -> Result<String> {
     let families: Vec<_> = neighbor.families.iter().map(|f| family_text(*f)).collect();
     let mut out = format!(
         "---\n{HEADER}kind: BGPPeer\nmetadata: {{name: n{index}, namespace: default}}\nspec:\n  \
-         routerRef: {{name: {NAME}}}\n  address: \"{}\"\n  updateSource: \"{}\"\n  peerASN: {}\n  \
-         passive: {}\n  addressFamilies: [{}]\n",
-        neighbor.address,
-        neighbor.local_address,
+         routerRef: {{name: {NAME}}}\n  {}\n  peerASN: {}\n  passive: {}\n  \
+         addressFamilies: [{}]\n",
+        neighbor.range.map_or_else(
+            || format!("address: \"{}\"", neighbor.address),
+            |range| format!("addressRange: \"{range}\""),
+        ),
         neighbor.remote_as,
         neighbor.passive,
         families.join(", "),
     );
+    if !neighbor.extra.iter().any(|line| line.starts_with("updateSource:")) {
+        let _ = writeln!(out, "  updateSource: \"{}\"", neighbor.local_address);
+    }
+    if let Some(port) = neighbor.port {
+        let _ = writeln!(out, "  remotePort: {port}");
+    }
     if let Some(limit) = neighbor.maximum_prefix {
         let _ = writeln!(out, "  maximumPrefix: {{limit: {limit}}}");
     }

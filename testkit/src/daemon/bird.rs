@@ -54,14 +54,6 @@ impl Bird {
         })
     }
 
-    /// Process id of the daemon.
-    ///
-    /// # Errors
-    /// When it is not running.
-    pub fn process_id(&self) -> Result<u32> {
-        Ok(self.process.as_ref().context("BIRD is not running")?.id())
-    }
-
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -87,7 +79,23 @@ impl Bird {
 
     fn protocol(&self, address: IpAddr) -> Result<String> {
         let index = self.config.neighbors.iter().position(|n| n.address == address);
-        Ok(protocol_name(index.with_context(|| format!("no neighbour {address}"))?))
+        let index = index.with_context(|| format!("no neighbour {address}"))?;
+        let name = protocol_name(index);
+        if self.config.neighbors[index].range.is_none() {
+            return Ok(name);
+        }
+        // One is made for each that has connected.
+        let all = self.birdc(&format!("show protocols all \"{name}d*\""))?;
+        let mut made = None;
+        for line in all.lines() {
+            if line.starts_with(&name) {
+                made = line.split_whitespace().next().map(str::to_owned);
+            }
+            if field(line, "Neighbor address:") == Some(address.to_string().as_str()) {
+                return made.context("BIRD: a neighbour address before any protocol");
+            }
+        }
+        bail!("BIRD: nobody has connected from {address}")
     }
 }
 
@@ -113,6 +121,10 @@ impl Speaker for Bird {
         Ok(())
     }
 
+    fn process_id(&self) -> Result<u32> {
+        Ok(self.process.as_ref().context("BIRD is not running")?.id())
+    }
+
     fn kill(&mut self) {
         self.restarts = true;
         self.process = None;
@@ -125,6 +137,11 @@ impl Speaker for Bird {
 
     fn withdraw(&mut self, prefix: IpNet) -> Result<()> {
         self.config.forget(prefix)?;
+        self.reconfigure()
+    }
+
+    fn change_neighbor(&mut self, neighbor: IpAddr, change: &dyn Fn(&mut Neighbor)) -> Result<()> {
+        self.config.change(neighbor, change)?;
         self.reconfigure()
     }
 
@@ -229,18 +246,27 @@ fn export_filter(config: &Config) -> String {
 }
 
 fn protocol(config: &Config, index: usize, neighbor: &Neighbor) -> String {
+    let port = |port: Option<u16>| port.map_or_else(String::new, |port| format!(" port {port}"));
     let mut out = format!(
-        "protocol bgp {} {{\n  local {} as {};\n  neighbor {} as {};\n  strict bind yes;\n  \
+        "protocol bgp {} {{\n  local {}{} as {};\n  neighbor {}{} as {};\n  strict bind yes;\n  \
          connect delay time 1; connect retry time 1; error wait time 1, 2; passive {};\n  \
          enable as4 {};\n  hold time 90;\n",
         protocol_name(index),
         neighbor.local_address,
+        port(neighbor.local_port),
         config.asn,
-        neighbor.address,
+        neighbor
+            .range
+            .map_or_else(|| neighbor.address.to_string(), |range| format!("range {range}")),
+        port(neighbor.port),
         neighbor.remote_as,
         on_off(neighbor.passive),
         on_off(neighbor.four_octet_as),
     );
+    if neighbor.range.is_some() {
+        let _ =
+            writeln!(out, "  dynamic name \"{}d\"; dynamic name digits 1;", protocol_name(index));
+    }
     if let Some(password) = &neighbor.password {
         let _ = writeln!(out, "  password \"{password}\";");
     }

@@ -32,6 +32,9 @@ pub const ZEBRA: &str = "/usr/lib/frr/zebra";
 /// The control program.
 pub const VTYSH: &str = "/usr/bin/vtysh";
 
+/// Communities in one line of a route-map; longer lines than 4096 octets are cut.
+const COMMUNITIES: usize = 200;
+
 /// The configuration of bfdd: what `neighbor X bfd profile fast` refers to.
 const BFD_PROFILE: &str =
     "bfd\n profile fast\n  transmit-interval 50\n  receive-interval 50\n exit\nexit\n";
@@ -60,14 +63,6 @@ impl Frr {
             std::fs::write(folder.path().join(name), "")?;
         }
         Ok(Self { ns: Arc::clone(ns), config, folder, bgpd: None, bfdd: None, zebra: None })
-    }
-
-    /// Process id of `bgpd`.
-    ///
-    /// # Errors
-    /// When it is not running.
-    pub fn process_id(&self) -> Result<u32> {
-        Ok(self.bgpd.as_ref().context("bgpd is not running")?.id())
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -172,6 +167,9 @@ impl Speaker for Frr {
         }
         std::fs::write(self.path("bgpd.conf"), text(&self.config)).context("write bgpd.conf")?;
         let mut args = vec!["-S".to_owned()];
+        if let Some(port) = self.config.local_port() {
+            args.extend(["-p".to_owned(), port.to_string()]);
+        }
         args.extend(self.common("bgpd"));
         let mut bgpd = self.ns.spawn(Path::new(BGPD), &args, &self.path("bgpd.log"))?;
         wait::eventually("bgpd answers", || {
@@ -182,6 +180,10 @@ impl Speaker for Frr {
         })?;
         self.bgpd = Some(bgpd);
         Ok(())
+    }
+
+    fn process_id(&self) -> Result<u32> {
+        Ok(self.bgpd.as_ref().context("bgpd is not running")?.id())
     }
 
     fn kill(&mut self) {
@@ -206,6 +208,29 @@ impl Speaker for Frr {
             self.config.asn,
             gone.family().name()
         ))
+    }
+
+    fn change_neighbor(&mut self, neighbor: IpAddr, change: &dyn Fn(&mut Neighbor)) -> Result<()> {
+        let (index, before) = self.config.change(neighbor, change)?;
+        let now = &self.config.neighbors[index];
+        let known = Neighbor {
+            remote_as: before.remote_as,
+            password: before.password.clone(),
+            ..now.clone()
+        };
+        ensure!(known == before, "the driver of FRR changes AS and password only");
+        let name = name(index, now);
+        let mut lines = format!("router bgp {}\n", self.config.asn);
+        if now.remote_as != before.remote_as {
+            let _ = writeln!(lines, " neighbor {name} remote-as {}", now.remote_as);
+        }
+        if now.password != before.password {
+            let _ = match &now.password {
+                Some(password) => writeln!(lines, " neighbor {name} password {password}"),
+                None => writeln!(lines, " no neighbor {name} password"),
+            };
+        }
+        self.configure(&lines)
     }
 
     fn routes_from(&self, neighbor: IpAddr) -> Result<BTreeSet<Route>> {
@@ -277,8 +302,8 @@ fn text(config: &Config) -> String {
     for line in &config.extra {
         let _ = writeln!(out, " {line}");
     }
-    for neighbor in &config.neighbors {
-        out.push_str(&neighbor_text(neighbor));
+    for (index, neighbor) in config.neighbors.iter().enumerate() {
+        out.push_str(&neighbor_text(index, neighbor));
     }
     for (index, announcement) in config.announcements.iter().enumerate() {
         out.push_str(&network_text(config, &format!("r{index}"), announcement));
@@ -286,18 +311,37 @@ fn text(config: &Config) -> String {
     out
 }
 
-fn neighbor_text(neighbor: &Neighbor) -> String {
-    let address = neighbor.address;
-    let mut out = format!(
+/// The name its lines go by: a range is joined to a peer-group, which has the settings.
+fn name(index: usize, neighbor: &Neighbor) -> String {
+    match neighbor.range {
+        Some(_) => format!("n{index}"),
+        None => neighbor.address.to_string(),
+    }
+}
+
+fn neighbor_text(index: usize, neighbor: &Neighbor) -> String {
+    let address = name(index, neighbor);
+    let mut out = String::new();
+    if neighbor.range.is_some() {
+        let _ = writeln!(out, " neighbor {address} peer-group");
+    }
+    let _ = write!(
+        out,
         " neighbor {address} remote-as {}\n neighbor {address} update-source {}\n \
          neighbor {address} timers connect 1\n neighbor {address} advertisement-interval 0\n",
         neighbor.remote_as, neighbor.local_address
     );
+    if let Some(port) = neighbor.port {
+        let _ = writeln!(out, " neighbor {address} port {port}");
+    }
     if neighbor.passive {
         let _ = writeln!(out, " neighbor {address} passive");
     }
     if let Some(password) = &neighbor.password {
         let _ = writeln!(out, " neighbor {address} password {password}");
+    }
+    if let Some(range) = &neighbor.range {
+        let _ = writeln!(out, " bgp listen range {range} peer-group {address}");
     }
     for line in &neighbor.extra {
         let _ = writeln!(out, " {line}");
@@ -314,6 +358,19 @@ fn neighbor_text(neighbor: &Neighbor) -> String {
 }
 
 fn network_text(config: &Config, name: &str, a: &Announcement) -> String {
+    let prefix = a.prefix.to_string();
+    let network = |route_map: &str| {
+        let (asn, family) = (config.asn, a.family().name());
+        format!(
+            "router bgp {asn}\n address-family {family} unicast\n  network {prefix}{route_map}\n \
+             exit-address-family\n"
+        )
+    };
+    let plain = Announcement { med: a.med, ..Announcement::new(&prefix) };
+    if a.med.unwrap_or(0) == 0 && *a == plain {
+        // What it sends anyway; a thousand route-maps take it minutes.
+        return network("");
+    }
     let mut out = format!("route-map {name} permit 10\n");
     let origin = match a.origin {
         Origin::Igp => "igp",
@@ -331,24 +388,30 @@ fn network_text(config: &Config, name: &str, a: &Announcement) -> String {
         let path: Vec<_> = a.as_path.iter().map(u32::to_string).collect();
         let _ = writeln!(out, " set as-path prepend {}", path.join(" "));
     }
-    if !a.communities.is_empty() {
-        let list: Vec<_> = a.communities.iter().map(|(x, y)| format!("{x}:{y}")).collect();
-        let _ = writeln!(out, " set community {}", list.join(" "));
+    // A line has a bound, so many communities are added in several entries.
+    let mut chunks = a.communities.chunks(COMMUNITIES);
+    if let Some(first) = chunks.next() {
+        let _ = writeln!(out, " set community {}", communities(first));
     }
     if !a.large_communities.is_empty() {
         let list: Vec<_> =
             a.large_communities.iter().map(|(x, y, z)| format!("{x}:{y}:{z}")).collect();
         let _ = writeln!(out, " set large-community {}", list.join(" "));
     }
-    let _ = write!(
-        out,
-        "exit\nrouter bgp {}\n address-family {} unicast\n  network {} route-map {name}\n \
-         exit-address-family\n",
-        config.asn,
-        a.family().name(),
-        a.prefix
-    );
+    for (index, chunk) in chunks.enumerate() {
+        let _ = write!(
+            out,
+            " on-match next\nexit\nroute-map {name} permit {}\n set community {} additive\n",
+            20 + index,
+            communities(chunk)
+        );
+    }
+    let _ = write!(out, "exit\n{}", network(&format!(" route-map {name}")));
     out
+}
+
+fn communities(list: &[(u16, u16)]) -> String {
+    list.iter().map(|(x, y)| format!("{x}:{y}")).collect::<Vec<_>>().join(" ")
 }
 
 /// The path of `neighbor` in `show bgp F unicast P json`, if it has one.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use ipnet::IpNet;
+use nix::sys::signal::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -53,6 +54,10 @@ impl Gobgp {
 
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    fn write_config(&self) -> Result<()> {
+        std::fs::write(self.path("gobgpd.toml"), text(&self.config)).context("write gobgpd.toml")
     }
 
     fn gobgp(&self, args: &[&str]) -> Result<String> {
@@ -108,7 +113,7 @@ impl Speaker for Gobgp {
     }
 
     fn start(&mut self) -> Result<()> {
-        std::fs::write(self.path("gobgpd.toml"), text(&self.config)).context("write config")?;
+        self.write_config()?;
         let file = self.path("gobgpd.toml").display().to_string();
         let args = [
             "-f",
@@ -134,6 +139,10 @@ impl Speaker for Gobgp {
         self.config.announcements.iter().try_for_each(|a| self.add(a))
     }
 
+    fn process_id(&self) -> Result<u32> {
+        Ok(self.process.as_ref().context("GoBGP is not running")?.id())
+    }
+
     fn kill(&mut self) {
         self.restarts = true;
         self.process = None;
@@ -149,6 +158,12 @@ impl Speaker for Gobgp {
         let gone = self.config.forget(prefix)?;
         let prefix = prefix.to_string();
         self.gobgp(&["global", "rib", "del", &prefix, "-a", gone.family().name()]).map(drop)
+    }
+
+    fn change_neighbor(&mut self, neighbor: IpAddr, change: &dyn Fn(&mut Neighbor)) -> Result<()> {
+        self.config.change(neighbor, change)?;
+        self.write_config()?;
+        self.process.as_ref().context("GoBGP is not running")?.signal(Signal::SIGHUP)
     }
 
     fn routes_from(&self, neighbor: IpAddr) -> Result<BTreeSet<Route>> {
@@ -187,34 +202,61 @@ impl Speaker for Gobgp {
 fn text(config: &Config) -> String {
     let mut out =
         format!("[global.config]\n  as = {}\n  router-id = \"{}\"\n", config.asn, config.router_id);
+    if let Some(port) = config.local_port() {
+        let _ = writeln!(out, "  port = {port}");
+    }
     for line in &config.extra {
         let _ = writeln!(out, "  {line}");
     }
-    for neighbor in &config.neighbors {
-        out.push_str(&neighbor_text(neighbor));
+    for (index, neighbor) in config.neighbors.iter().enumerate() {
+        out.push_str(&neighbor_text(index, neighbor));
     }
     out
 }
 
-fn neighbor_text(neighbor: &Neighbor) -> String {
-    let mut out = format!(
-        "[[neighbors]]\n  [neighbors.config]\n    neighbor-address = \"{}\"\n    peer-as = {}\n",
-        neighbor.address, neighbor.remote_as
-    );
+fn neighbor_text(index: usize, neighbor: &Neighbor) -> String {
+    let mut out = String::new();
+    // A range is joined to a peer-group, which has the settings.
+    let table = match neighbor.range {
+        Some(range) => {
+            let _ = write!(
+                out,
+                "[[dynamic-neighbors]]\n  [dynamic-neighbors.config]\n    prefix = \"{range}\"\n    \
+                 peer-group = \"n{index}\"\n[[peer-groups]]\n  [peer-groups.config]\n    \
+                 peer-group-name = \"n{index}\"\n"
+            );
+            "peer-groups"
+        }
+        None => {
+            let _ = write!(
+                out,
+                "[[neighbors]]\n  [neighbors.config]\n    neighbor-address = \"{}\"\n",
+                neighbor.address
+            );
+            "neighbors"
+        }
+    };
+    let _ = writeln!(out, "    peer-as = {}", neighbor.remote_as);
     if let Some(password) = &neighbor.password {
         let _ = writeln!(out, "    auth-password = \"{password}\"");
     }
     let _ = write!(
         out,
-        "  [neighbors.transport.config]\n    local-address = \"{}\"\n    passive-mode = {}\n  \
-         [neighbors.timers.config]\n    connect-retry = 1\n    idle-hold-time-after-reset = 1\n    \
-         hold-time = 90\n    keepalive-interval = 30\n",
+        "  [{table}.transport.config]\n    local-address = \"{}\"\n    passive-mode = {}\n",
         neighbor.local_address, neighbor.passive
+    );
+    if let Some(port) = neighbor.port {
+        let _ = writeln!(out, "    remote-port = {port}");
+    }
+    let _ = write!(
+        out,
+        "  [{table}.timers.config]\n    connect-retry = 1\n    idle-hold-time-after-reset = 1\n    \
+         hold-time = 90\n    keepalive-interval = 30\n"
     );
     for family in &neighbor.families {
         let _ = write!(
             out,
-            "  [[neighbors.afi-safis]]\n    [neighbors.afi-safis.config]\n      \
+            "  [[{table}.afi-safis]]\n    [{table}.afi-safis.config]\n      \
              afi-safi-name = \"{}-unicast\"\n",
             family.name()
         );
