@@ -8,7 +8,6 @@
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use ipnet::IpNet;
 use providers::native::Observer;
 use speaker::SpeakerHandle;
 use speaker::diagnose::refused_object;
@@ -98,9 +97,12 @@ impl Daemon {
         items: &mut Items,
     ) -> Result<(), AnswerError> {
         let router = self.router(router).await?;
-        let prefix: IpNet = prefix.parse().map_err(|_| {
-            Refusal::new(RefusalCode::BadRequest, format!("{prefix} is no prefix like 10.0.0.0/8"))
-        })?;
+        if !speaker::is_route_name(prefix) {
+            let text = format!(
+                "{prefix} is no prefix like 10.0.0.0/8, nor a VPN or EVPN route as show routes has it"
+            );
+            return Err(Refusal::new(RefusalCode::BadRequest, text).into());
+        }
         for view in self.speaker.explain(router.as_deref(), prefix) {
             items.push(&view).await?;
         }

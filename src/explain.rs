@@ -16,7 +16,6 @@ use crate::control::Request;
 pub fn run(args: ExplainArgs) -> Result<(), Failure> {
     let ExplainWhat::Route { prefix } = args.what;
     let client = crate::show::client(&args.control)?;
-    let prefix = prefix.trunc().to_string();
     let request = Request::Explain { router: args.control.router, prefix: prefix.clone() };
     let views: Vec<ExplainView> = client.all(&request)?;
     if views.iter().all(|view| view.candidates.is_empty()) {

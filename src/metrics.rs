@@ -201,6 +201,7 @@ impl Scrape {
                     &[
                         ("treat-as-withdraw", p.treated_as_withdraw),
                         ("attribute-discard", p.attributes_discarded),
+                        ("unusable-route", p.unusable_routes),
                     ],
                 ),
             ] {

@@ -27,9 +27,7 @@ pub fn run(args: ShowArgs) -> Result<(), Failure> {
             show.items::<PeerView>(&request, PEER_COLUMNS, &show.hidden()?, peer_rows)
         }
         ShowWhat::Peer { peer } => show.peer(peer),
-        ShowWhat::Routes { prefix, family } => {
-            show.routes(RouteTable::LocRib, family, prefix.map(|p| p.to_string()))
-        }
+        ShowWhat::Routes { prefix, family } => show.routes(RouteTable::LocRib, family, prefix),
         ShowWhat::Advertised { peer, family } => {
             show.routes(RouteTable::Advertised(peer), family, None)
         }

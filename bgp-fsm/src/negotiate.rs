@@ -49,8 +49,8 @@ pub struct Negotiated {
     pub peer_router_id: Ipv4Addr,
     /// The peer is in another AS.
     pub ebgp: bool,
-    /// IPv4 unicast routes may have an IPv6 next hop, both ways (RFC 8950).
-    pub ext_next_hop_v4: bool,
+    /// IPv4 families whose routes may have an IPv6 next hop, both ways (RFC 8950).
+    pub ext_next_hop: FamilySet,
     /// Messages of up to 65535 octets, both ways (RFC 8654).
     pub extended_message: bool,
     /// Families whose NLRI carries a path identifier when the peer sends it (RFC 7911).
@@ -99,8 +99,11 @@ pub fn local_open(cfg: &PeerConfig) -> Open {
     if cfg.enhanced_route_refresh {
         capabilities.push(Capability::EnhancedRouteRefresh);
     }
-    if cfg.extended_next_hop && cfg.families.contains(&Family::IPV4_UNICAST) {
-        capabilities.push(Capability::ExtendedNextHop(vec![V4_OVER_V6]));
+    let over_v6 = |family: &Family| ExtendedNextHop { family: *family, next_hop: Afi::IPV6 };
+    let over_v6: Vec<_> =
+        V4_OVER_V6.iter().filter(|f| cfg.families.contains(f)).map(over_v6).collect();
+    if cfg.extended_next_hop && !over_v6.is_empty() {
+        capabilities.push(Capability::ExtendedNextHop(over_v6));
     }
     if cfg.extended_message {
         capabilities.push(Capability::ExtendedMessage);
@@ -186,10 +189,11 @@ pub fn negotiate(cfg: &PeerConfig, local: &Open, peer: &Open) -> Negotiated {
         hold_time,
         keepalive,
         as4: both(|c| matches!(c, Capability::FourOctetAs(_))),
-        ext_next_hop_v4: agreed.contains(Family::IPV4_UNICAST)
-            && both(
-                |c| matches!(c, Capability::ExtendedNextHop(list) if list.contains(&V4_OVER_V6)),
-            ),
+        ext_next_hop: V4_OVER_V6
+            .into_iter()
+            .filter(|family| agreed.contains(*family))
+            .filter(|family| offers_over_v6(local, *family) && offers_over_v6(peer, *family))
+            .collect(),
         extended_message: both(|c| matches!(c, Capability::ExtendedMessage)),
         add_path_rx: add_path(peer, local),
         add_path_tx: add_path(local, peer),
@@ -209,6 +213,14 @@ pub fn negotiate(cfg: &PeerConfig, local: &Open, peer: &Open) -> Negotiated {
     }
 }
 
+/// Whether an OPEN offers IPv6 next hops for a family (RFC 8950 section 4).
+fn offers_over_v6(open: &Open, family: Family) -> bool {
+    let wanted = ExtendedNextHop { family, next_hop: Afi::IPV6 };
+    open.capabilities
+        .iter()
+        .any(|c| matches!(c, Capability::ExtendedNextHop(list) if list.contains(&wanted)))
+}
+
 fn add_path_offers(open: &Open, wanted: fn(AddPathDirection) -> bool) -> FamilySet {
     open.capabilities
         .iter()
@@ -224,8 +236,8 @@ fn add_path_offers(open: &Open, wanted: fn(AddPathDirection) -> bool) -> FamilyS
 
 /// BGP version 4.
 const VERSION: u8 = 4;
-const V4_OVER_V6: ExtendedNextHop =
-    ExtendedNextHop { family: Family::IPV4_UNICAST, next_hop: Afi::IPV6 };
+/// The families whose routes RFC 8950 section 3 lets have an IPv6 next hop.
+const V4_OVER_V6: [Family; 3] = [Family::IPV4_UNICAST, Family::IPV4_LABELED, Family::IPV4_VPN];
 
 #[cfg(test)]
 mod tests;

@@ -194,7 +194,8 @@ pub struct ParseError {
 }
 
 impl ParseError {
-    pub(crate) const fn new(expected: &'static str) -> Self {
+    /// What should have been there, as in "a prefix such as 192.0.2.0/24".
+    pub const fn new(expected: &'static str) -> Self {
         Self { expected }
     }
 }

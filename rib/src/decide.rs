@@ -8,6 +8,7 @@
 //! *is* the decision:
 //!
 //! ```text
+//! mobility  sticky | sequence number 32          <- EVPN type 2 only, else 0
 //! rank      local | not LLGR_STALE | LOCAL_PREF 32 | AS_PATH length 22 and ORIGIN 8 (inverted)
 //! MED       inverted; in the order only with always-compare-med, else per neighbour AS
 //! near      eBGP 1 | IGP metric 32 (inverted)          <- equal up to here: multipath
@@ -15,19 +16,23 @@
 //! peer      address, interface, path id, session       <- lowest wins
 //! ```
 //!
+//! A station that has moved is announced with a higher sequence number by the router it is at now, and
+//! only that one is right, whatever the other steps would say (RFC 7432 section 15); a station that
+//! must not move is *sticky* and beats any that has (section 15.2).
+//!
 //! MED compares only within one neighbour AS, so it is no order of paths. It is applied as RFC 4271
 //! says: among the paths of the highest rank, each one for which a path of the same neighbour AS
 //! with a lower MED exists is removed. The outcome does not depend on the order of arrival. A path
 //! of a lower rank than the best can therefore never matter, which is what makes most changes cost
 //! one comparison.
 //!
-//! References: RFC 4271 sections 9.1.1 and 9.1.2.2, RFC 4456 section 9, RFC 5004, RFC 9494
-//! section 4.3.
+//! References: RFC 4271 sections 9.1.1 and 9.1.2.2, RFC 4456 section 9, RFC 5004, RFC 7432 section 15,
+//! RFC 9494 section 4.3.
 
 use std::cmp::Ordering;
 
 use bgp_wire::{
-    SummaryFlags,
+    ExtCommunity, ExtKind, SummaryFlags,
     attr::{self, AttrType},
 };
 
@@ -87,6 +92,9 @@ pub enum Reason {
     AsSet,
     /// Not eligible: no route leads to its next hop (RFC 4271 section 9.1.2).
     Unresolved,
+    /// The station has moved since, or must not move: lower MAC mobility sequence number, or not
+    /// sticky (RFC 7432 section 15).
+    MacMobility,
     /// Received, and the best one is originated here.
     LocallyOriginated,
     /// Carries LLGR_STALE, and the best one does not (RFC 9494 section 4.3).
@@ -127,6 +135,7 @@ impl Reason {
             Self::RouteLeak => "route-leak",
             Self::AsSet => "as-set",
             Self::Unresolved => "unresolved",
+            Self::MacMobility => "mac-mobility",
             Self::LocallyOriginated => "locally-originated",
             Self::LongLivedStale => "long-lived-stale",
             Self::LocalPref => "local-pref",
@@ -172,7 +181,7 @@ pub(crate) struct Candidate {
     /// It was the best path before.
     incumbent: bool,
     attr: AttrId,
-    pub(crate) rank: u64,
+    pub(crate) rank: Rank,
     med: u32,
     neighbor_as: u32,
     near: u64,
@@ -183,6 +192,14 @@ pub(crate) struct Candidate {
     peer: PeerIx,
 }
 
+/// The first part of the order; higher is better.
+#[derive(Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Default, Debug)]
+pub(crate) struct Rank {
+    mobility: u64,
+    usual: u64,
+}
+
+const STICKY: u64 = 1 << 32;
 const LOCAL: u64 = 1 << 63;
 const NOT_LLGR_STALE: u64 = 1 << 62;
 const EBGP: u64 = 1 << 32;
@@ -195,6 +212,8 @@ pub(crate) struct Judge<'a> {
     pub(crate) next_hops: &'a NextHopTable,
     pub(crate) peers: &'a PeerTable,
     pub(crate) config: &'a DecisionConfig,
+    /// The row is a station whose moves are counted.
+    pub(crate) station: bool,
 }
 
 impl Judge<'_> {
@@ -226,21 +245,34 @@ impl Judge<'_> {
 
     /// The first part of the order; paths of a lower rank than the best one never matter.
     #[inline]
-    pub(crate) fn rank(&self, path: &Path) -> u64 {
+    pub(crate) fn rank(&self, path: &Path) -> Rank {
         let summary = self.attrs.summary(path.attr);
         let local = self.peers.info(path.peer).kind == PeerKind::Local;
         let local_pref = summary.local_pref.unwrap_or(self.config.default_local_pref);
         let len = LEN_MAX - u32::from(summary.as_path_len);
         let local = if local { LOCAL } else { 0 };
         let stale = summary.flags.contains(SummaryFlags::LLGR_STALE);
-        local
+        let usual = local
             | if stale { 0 } else { NOT_LLGR_STALE }
             | (u64::from(local_pref) << 30)
             | (u64::from(len) << 8)
-            | u64::from(u8::MAX - summary.origin)
+            | u64::from(u8::MAX - summary.origin);
+        Rank { mobility: if self.station { self.mobility(path) } else { 0 }, usual }
     }
 
-    pub(crate) fn candidate(&self, slot: u16, path: &Path, rank: u64) -> Candidate {
+    /// No community is sequence number 0 (RFC 7432 section 15).
+    #[cold]
+    fn mobility(&self, path: &Path) -> u64 {
+        let moves = ExtCommunity::of(self.attrs.bytes(path.attr)).filter_map(|c| match c.kind() {
+            ExtKind::MacMobility { sticky, sequence } => {
+                Some(u64::from(sequence) | if sticky { STICKY } else { 0 })
+            }
+            _ => None,
+        });
+        moves.max().unwrap_or_default()
+    }
+
+    pub(crate) fn candidate(&self, slot: u16, path: &Path, rank: Rank) -> Candidate {
         let summary = self.attrs.summary(path.attr);
         let info = self.peers.info(path.peer);
         let metric = match self.next_hops.resolution(path.next_hop) {
@@ -273,7 +305,7 @@ impl Judge<'_> {
         set: &mut Vec<Candidate>,
     ) {
         set.clear();
-        let mut top = 0;
+        let mut top = Rank::default();
         for (slot, path) in (0u16..).zip(paths) {
             if self.ineligible(path).is_some() {
                 continue;
@@ -389,7 +421,7 @@ impl Judge<'_> {
     /// From the paths equal up to the IGP metric keep those which may share with the first.
     fn limit(&self, set: &mut Vec<Candidate>) {
         let most = usize::from(self.config.maximum_paths.max(1));
-        if most == 1 || set[0].rank & LOCAL != 0 {
+        if most == 1 || set[0].rank.usual & LOCAL != 0 {
             set.truncate(1);
             return;
         }
@@ -410,7 +442,10 @@ impl Judge<'_> {
         winner: &Candidate,
         others: &[Candidate],
     ) -> Reason {
-        let differ = loser.rank ^ winner.rank;
+        if loser.rank.mobility != winner.rank.mobility {
+            return Reason::MacMobility;
+        }
+        let differ = loser.rank.usual ^ winner.rank.usual;
         match differ.leading_zeros() {
             0 => return Reason::LocallyOriginated,
             1 => return Reason::LongLivedStale,

@@ -14,7 +14,7 @@
 //!
 //! **Cost.** 1/8 byte a row and consumer.
 
-use crate::{ConsumerIx, RowId};
+use crate::{ConsumerIx, FAMILY_COUNT, RowId};
 
 /// Which changes of a row a consumer is told.
 #[derive(Copy, Clone, Eq, PartialEq, Debug)]
@@ -137,10 +137,17 @@ impl RowSet {
 #[derive(Debug)]
 struct Consumer {
     interest: Interest,
-    families: [bool; 2],
-    rows: [RowSet; 2],
+    families: [bool; FAMILY_COUNT],
+    rows: [RowSet; FAMILY_COUNT],
     /// Rows without paths among those of the last drain: claimed until the next one.
-    drained: [Vec<RowId>; 2],
+    drained: [Vec<RowId>; FAMILY_COUNT],
+}
+
+/// What a consumer that is gone had kept, families apart.
+#[derive(Debug)]
+pub(crate) struct Left {
+    pub(crate) rows: [RowSet; FAMILY_COUNT],
+    pub(crate) drained: [Vec<RowId>; FAMILY_COUNT],
 }
 
 /// All readers of changes.
@@ -148,11 +155,11 @@ struct Consumer {
 pub(crate) struct Consumers {
     slots: Vec<Option<Consumer>>,
     /// Consumers of [`Interest::Paths`], families apart.
-    paths: [u16; 2],
+    paths: [u16; FAMILY_COUNT],
 }
 
 impl Consumers {
-    pub(crate) fn add(&mut self, interest: Interest, families: [bool; 2]) -> ConsumerIx {
+    pub(crate) fn add(&mut self, interest: Interest, families: [bool; FAMILY_COUNT]) -> ConsumerIx {
         self.count_paths(interest, families, true);
         let consumer =
             Consumer { interest, families, rows: Default::default(), drained: Default::default() };
@@ -166,17 +173,16 @@ impl Consumers {
         ConsumerIx(u16::try_from(at).expect("fewer than 65,536 consumers"))
     }
 
-    /// Remove a consumer. Returns the rows without paths it kept, families apart, and all it had
-    /// not drained.
-    pub(crate) fn remove(&mut self, consumer: ConsumerIx) -> Option<[(Vec<RowId>, RowSet); 2]> {
+    /// Remove a consumer. Returns, families apart, the rows without paths it kept and all it had not
+    /// drained.
+    pub(crate) fn remove(&mut self, consumer: ConsumerIx) -> Option<Left> {
         let Consumer { interest, families, rows, drained } =
             self.slots.get_mut(consumer.index())?.take()?;
         self.count_paths(interest, families, false);
-        let ([rows4, rows6], [drained4, drained6]) = (rows, drained);
-        Some([(drained4, rows4), (drained6, rows6)])
+        Some(Left { rows, drained })
     }
 
-    fn count_paths(&mut self, interest: Interest, families: [bool; 2], more: bool) {
+    fn count_paths(&mut self, interest: Interest, families: [bool; FAMILY_COUNT], more: bool) {
         for (count, wanted) in self.paths.iter_mut().zip(families) {
             if interest == Interest::Paths && wanted {
                 *count = if more { *count + 1 } else { *count - 1 };
@@ -229,8 +235,8 @@ impl Consumers {
     }
 
     /// Rows a consumer has to look at, families apart.
-    pub(crate) fn dirty(&self, consumer: ConsumerIx) -> [usize; 2] {
-        self.get(consumer).map_or([0; 2], |c| [c.rows[0].len(), c.rows[1].len()])
+    pub(crate) fn dirty(&self, consumer: ConsumerIx) -> [usize; FAMILY_COUNT] {
+        self.get(consumer).map_or([0; FAMILY_COUNT], |c| c.rows.each_ref().map(RowSet::len))
     }
 
     /// Whether a consumer has a drain to close.
@@ -239,14 +245,14 @@ impl Consumers {
     }
 
     /// How far every consumer is.
-    pub(crate) fn progress(&self) -> Vec<(ConsumerIx, [u64; 2])> {
-        let rounds = |c: &Consumer| [c.rows[0].rounds, c.rows[1].rounds];
+    pub(crate) fn progress(&self) -> Vec<(ConsumerIx, [u64; FAMILY_COUNT])> {
+        let rounds = |c: &Consumer| c.rows.each_ref().map(|rows| rows.rounds);
         let all = (0u16..).zip(&self.slots);
         all.filter_map(|(at, slot)| Some((ConsumerIx(at), rounds(slot.as_ref()?)))).collect()
     }
 
     /// Whether a consumer has drained all that was dirty when its progress was `seen`.
-    pub(crate) fn has_passed(&self, consumer: ConsumerIx, seen: [u64; 2]) -> bool {
+    pub(crate) fn has_passed(&self, consumer: ConsumerIx, seen: [u64; FAMILY_COUNT]) -> bool {
         let Some(consumer) = self.get(consumer) else { return true };
         let passed = |(rows, seen): (&RowSet, u64)| rows.len == 0 || rows.rounds >= seen + 2;
         consumer.rows.iter().zip(seen).all(passed)

@@ -8,9 +8,11 @@
 //!
 //! References: RFC 4271 section 9.1.2.2.
 
+use bgp_wire::V4Prefix;
+
 use crate::{
-    NextHopKey, Path, PathFlags, PeerInfo, Reason, Resolution, Rib, RowId, ranked::take_best,
-    table::TableFamily,
+    NextHopKey, Path, PathFlags, PeerInfo, Reason, Resolution, Rib, RowId, family::TableFamily,
+    ranked::take_best,
 };
 
 /// All paths to a prefix with their verdicts.
@@ -72,7 +74,7 @@ impl Rib {
     /// show an earlier one.
     pub fn explain<P: TableFamily>(&self, prefix: P) -> Option<Explanation<P>> {
         let row = self.row(prefix)?;
-        let judge = self.judge();
+        let judge = self.judge(prefix);
         let mut eligible = Vec::new();
         let mut refused = Vec::new();
         for (slot, path) in (0u16..).zip(self.paths::<P>(row)) {
@@ -104,7 +106,8 @@ impl Rib {
 
     /// Why a path takes no part in the decision; `None` if it does.
     pub fn ineligible(&self, path: &Path) -> Option<Reason> {
-        self.judge().ineligible(path)
+        // That depends on no family.
+        self.judge(V4Prefix::DEFAULT).ineligible(path)
     }
 
     fn explained(&self, path: &Path, verdict: Verdict) -> ExplainedPath {

@@ -11,19 +11,21 @@
 //! no path any more; a drain which finds nothing closes the last one. Who remembers row ids for
 //! longer (a member of an update group that lags behind) claims them with [`Rib::hold_row`].
 
-use bgp_wire::{Family, FamilySet, V4Prefix, V6Prefix};
+use bgp_wire::FamilySet;
 
-use crate::{ConsumerIx, Interest, Rib, RowId, dirty::RowSet, table::TableFamily};
+use crate::{
+    ConsumerIx, FAMILIES, FAMILY_COUNT, Interest, Rib, RowId, dirty::RowSet, each_family,
+    family::TableFamily,
+};
 
 impl Rib {
     /// Register a reader of changes; all rows there are become dirty for it.
     ///
     /// Cost: 1/8 byte a row, and about 2 ns for each row there is.
     pub fn register_consumer(&mut self, interest: Interest, families: FamilySet) -> ConsumerIx {
-        let wanted =
-            [Family::IPV4_UNICAST, Family::IPV6_UNICAST].map(|family| families.contains(family));
+        let wanted = FAMILIES.map(|family| families.contains(family));
         let consumer = self.consumers.add(interest, wanted);
-        for family in 0..2 {
+        for family in 0..FAMILY_COUNT {
             self.mark_all(consumer, family);
         }
         consumer
@@ -36,9 +38,12 @@ impl Rib {
 
     /// Unregister a reader and let go of the rows it kept.
     pub fn remove_consumer(&mut self, consumer: ConsumerIx) {
-        let Some([v4, v6]) = self.consumers.remove(consumer) else { return };
-        self.let_go::<V4Prefix>(v4);
-        self.let_go::<V6Prefix>(v6);
+        let Some(mut left) = self.consumers.remove(consumer) else { return };
+        each_family!(P => {
+            let rows = std::mem::take(&mut left.rows[P::INDEX]);
+            let drained = std::mem::take(&mut left.drained[P::INDEX]);
+            self.let_go::<P>(drained, rows);
+        });
     }
 
     /// Append at most `max` changed rows of family `P` to `rows`. Returns how many.
@@ -84,7 +89,7 @@ impl Rib {
         self.dirty_count(consumer) > 0 || self.consumers.has_drained(consumer)
     }
 
-    /// Rows a consumer has still to look at, both families; at most this many.
+    /// Rows a consumer has still to look at, of all families; at most this many.
     pub fn dirty_count(&self, consumer: ConsumerIx) -> usize {
         self.consumers.dirty(consumer).iter().sum()
     }
@@ -101,7 +106,8 @@ impl Rib {
     }
 
     fn mark_all(&mut self, consumer: ConsumerIx, family: usize) {
-        let slots = [self.table::<V4Prefix>().slots(), self.table::<V6Prefix>().slots()];
+        let mut slots = [0; FAMILY_COUNT];
+        each_family!(P => slots[P::INDEX] = self.table::<P>().slots());
         if self.consumers.follows(consumer, family)
             && let Some(rows) = self.consumers.rows_mut(consumer, family)
         {
@@ -109,7 +115,7 @@ impl Rib {
         }
     }
 
-    fn let_go<P: TableFamily>(&mut self, (drained, mut dirty): (Vec<RowId>, RowSet)) {
+    fn let_go<P: TableFamily>(&mut self, drained: Vec<RowId>, mut dirty: RowSet) {
         for row in drained {
             self.release_row::<P>(row);
         }

@@ -57,3 +57,32 @@ impl NextHopId {
     /// The next hop of locally originated routes: always there, always resolved with metric 0.
     pub const LOCAL: Self = Self(0);
 }
+
+/// Ids that stand for a pair of two things have the top bit set and the number of the pair behind it.
+macro_rules! pairs {
+    ($name:ident) => {
+        impl $name {
+            const PAIR: u32 = 1 << 31;
+
+            /// The id of a pair, by the pair's number.
+            pub(crate) const fn of_pair(number: u32) -> Self {
+                Self(number | Self::PAIR)
+            }
+
+            /// Whether the id stands for a pair.
+            #[inline]
+            pub(crate) const fn is_pair(self) -> bool {
+                self.0 & Self::PAIR != 0
+            }
+
+            /// The number of a pair.
+            #[inline]
+            pub(crate) const fn pair(self) -> usize {
+                (self.0 & !Self::PAIR) as usize
+            }
+        }
+    };
+}
+
+pairs!(NextHopId);
+pairs!(OutId);

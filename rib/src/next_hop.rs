@@ -9,8 +9,13 @@
 //! [`Rib::sweep`](crate::Rib::sweep), which ends as soon as it has seen as many path slots as the
 //! entry had. Nothing here keeps a list of rows: losing a next hop is rare, announcing is not.
 //!
+//! Where NLRI hold more than a key (labels), that rest is interned together with the next hop, under
+//! an id of its own: see [`pairs`].
+//!
 //! **Invariants.** Id 0 is [`NextHopId::LOCAL`], resolved for ever. An entry lives while path slots
 //! use it or a reference from [`NextHopTable::intern`] is out.
+
+mod pairs;
 
 use std::hash::BuildHasher;
 
@@ -18,6 +23,7 @@ use bgp_wire::NextHop;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
+use self::pairs::Pairs;
 use crate::NextHopId;
 
 /// What identifies a next hop.
@@ -54,6 +60,7 @@ pub struct NextHopTable {
     entries: Vec<Entry>,
     index: HashTable<u32>,
     free: Vec<u32>,
+    pairs: Pairs,
     /// Path slots still to be visited because their next hop changed; never too low.
     pub(crate) to_visit: u64,
     /// Entries marked, so that the walk can unmark them.
@@ -85,6 +92,7 @@ impl NextHopTable {
             entries: Vec::new(),
             index: HashTable::new(),
             free: Vec::new(),
+            pairs: Pairs::default(),
             to_visit: 0,
             marked: Vec::new(),
             hasher: RandomState::default(),
@@ -129,11 +137,20 @@ impl NextHopTable {
 
     /// Take one more reference.
     pub fn retain(&mut self, id: NextHopId) {
+        if id.is_pair() {
+            return self.pairs.retain(id);
+        }
         self.entries[id.index()].refs += 1;
     }
 
     /// Give one reference back; an entry without references and path slots goes.
     pub fn release(&mut self, id: NextHopId) {
+        if id.is_pair() {
+            if let Some(base) = self.pairs.release(id) {
+                self.release(base);
+            }
+            return;
+        }
         let entry = &mut self.entries[id.index()];
         debug_assert!(entry.refs > 0, "released more often than retained");
         entry.refs -= 1;
@@ -142,18 +159,52 @@ impl NextHopTable {
 
     /// The address and interface of a next hop.
     pub fn key(&self, id: NextHopId) -> &NextHopKey {
-        &self.entries[id.index()].key
+        &self.entries[self.base(id).index()].key
+    }
+
+    /// The next hop alone, without the rest of the NLRI that an id may stand for.
+    #[inline]
+    pub fn base(&self, id: NextHopId) -> NextHopId {
+        if id.is_pair() { self.pairs.base(id) } else { id }
+    }
+
+    /// What NLRI hold beside their key, as far as this id stands for it; else nothing.
+    #[inline]
+    pub fn rest(&self, id: NextHopId) -> &[u8] {
+        if id.is_pair() { self.pairs.rest(id) } else { &[] }
+    }
+
+    /// The id of a next hop together with the rest of the NLRI, with one reference which now belongs
+    /// to the caller. With nothing in `rest` it is `next_hop` itself.
+    ///
+    /// [`Self::key`] and [`Self::resolution`] of the id are those of `next_hop`, always.
+    pub fn with_rest(&mut self, next_hop: NextHopId, rest: &[u8]) -> NextHopId {
+        let base = self.base(next_hop);
+        if rest.is_empty() {
+            self.retain(base);
+            return base;
+        }
+        let (id, new) = self.pairs.intern(base, rest);
+        if new {
+            self.retain(base);
+        }
+        id
     }
 
     /// Whether and at which metric a next hop can be reached.
     #[inline]
     pub fn resolution(&self, id: NextHopId) -> Resolution {
-        self.entries[id.index()].resolution
+        self.entries[self.base(id).index()].resolution
     }
 
-    /// Path slots which use a next hop.
+    /// Path slots which use a next hop, with whatever rest.
     pub fn slots(&self, id: NextHopId) -> u32 {
-        self.entries[id.index()].slots
+        self.entries[self.base(id).index()].slots
+    }
+
+    /// Different pairs of a next hop and the rest of NLRI.
+    pub fn pairs(&self) -> usize {
+        self.pairs.len()
     }
 
     /// Every next hop in use, [`NextHopId::LOCAL`] left out.
@@ -201,7 +252,7 @@ impl NextHopTable {
 
     #[inline]
     pub(crate) fn is_marked(&self, id: NextHopId) -> bool {
-        self.entries[id.index()].marked
+        self.entries[self.base(id).index()].marked
     }
 
     /// A walk over all rows begins: all slots of the marked entries are to be seen.
@@ -220,7 +271,11 @@ impl NextHopTable {
 
     #[inline]
     pub(crate) fn add_slot(&mut self, id: NextHopId) {
-        let entry = &mut self.entries[id.index()];
+        if id.is_pair() {
+            self.pairs.retain(id);
+        }
+        let base = self.base(id);
+        let entry = &mut self.entries[base.index()];
         entry.slots += 1;
         if entry.marked {
             // The walk may or may not meet the new slot: count it, so that it never ends early.
@@ -230,10 +285,14 @@ impl NextHopTable {
 
     #[inline]
     pub(crate) fn remove_slot(&mut self, id: NextHopId) {
-        let entry = &mut self.entries[id.index()];
+        let base = self.base(id);
+        let entry = &mut self.entries[base.index()];
         entry.slots -= 1;
         if entry.slots == 0 {
-            self.collect(id);
+            self.collect(base);
+        }
+        if id.is_pair() {
+            self.release(id);
         }
     }
 

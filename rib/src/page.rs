@@ -5,7 +5,7 @@
 //! the next cursor. Rows which change between two pages are shown as they are when their page is
 //! made.
 
-use crate::{Path, PathFlags, PeerIx, Rib, RowId, table::TableFamily};
+use crate::{Path, PathFlags, PeerIx, Rib, RowId, family::TableFamily};
 
 /// One page of a view.
 #[derive(Clone, Debug)]

@@ -16,7 +16,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use bgp_wire::Asn;
 
-use crate::{ConsumerIx, PathFlags, PeerIx, dirty::Consumers, stale::Marks};
+use crate::{ConsumerIx, FAMILY_COUNT, PathFlags, PeerIx, dirty::Consumers, stale::Marks};
 
 /// What kind of session a path came over.
 #[derive(Copy, Clone, Eq, PartialEq, Hash, Debug)]
@@ -67,7 +67,7 @@ pub struct PeerTable {
     entries: Vec<Entry>,
     /// Swept peers whose index may still be remembered by a consumer.
     resting: Vec<Resting>,
-    /// Paths of peers which are down and stale ones to be removed, both families: what the sweep still has to remove.
+    /// Paths of peers which are down and stale ones to be removed, of all families: what the sweep still has to remove.
     pub(crate) to_sweep: u64,
 }
 
@@ -76,8 +76,8 @@ struct Entry {
     info: PeerInfo,
     /// `info.addr` as a number, IPv4 as IPv4-mapped.
     addr: u128,
-    counts: [PeerCounts; 2],
-    marks: [Marks; 2],
+    counts: [PeerCounts; FAMILY_COUNT],
+    marks: [Marks; FAMILY_COUNT],
     /// What the decision knows of it has changed; its rows are to be visited.
     renamed: bool,
     state: State,
@@ -96,7 +96,7 @@ enum State {
 struct Resting {
     peer: PeerIx,
     /// How far each consumer was when the sweep ended, families apart.
-    seen: Vec<(ConsumerIx, [u64; 2])>,
+    seen: Vec<(ConsumerIx, [u64; FAMILY_COUNT])>,
 }
 
 impl PeerTable {

@@ -9,7 +9,7 @@
 use crate::{
     Path, Rib, RowId,
     decide::{Candidate, Judge},
-    table::TableFamily,
+    family::TableFamily,
 };
 
 impl Rib {
@@ -23,8 +23,8 @@ impl Rib {
         chosen: &mut Vec<Path>,
     ) {
         chosen.clear();
-        let judge = self.judge();
         let table = self.table::<P>();
+        let judge = self.judge(table.prefix(row));
         let mut left = Vec::new();
         for (slot, path) in (0u16..).zip(table.paths(row)) {
             if judge.ineligible(path).is_none() && meant(path) {

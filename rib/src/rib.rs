@@ -20,7 +20,6 @@
 //!
 //! References: RFC 4271 sections 3.2, 9.1, 9.2.
 
-use bgp_wire::NlriPrefix;
 use smallvec::SmallVec;
 
 use crate::{
@@ -28,9 +27,10 @@ use crate::{
     PeerInfo, PeerIx, PeerTable, Resolution, RowId,
     decide::{Candidate, Judge},
     dirty::Consumers,
+    family::TableFamily,
     stale::Rewritten,
     sweep::Walk,
-    table::{Table, TableFamily, Tables},
+    table::{Table, Tables},
 };
 
 /// What an operation did to a row.
@@ -169,7 +169,7 @@ impl Rib {
         let Some(slot) = find(table, row, peer, path_id) else { return Change::NONE };
         let before = table.best(row).copied();
         let old = *table.path(row, slot);
-        let matters = self.matters(before.as_ref(), Some(&old), None);
+        let matters = self.matters(prefix, before.as_ref(), Some(&old), None);
         self.take::<P>(row, slot);
         self.decide_and_finish::<P>(row, before, matters, old.flags.any(PathFlags::MULTIPATH))
     }
@@ -243,12 +243,15 @@ impl Rib {
         self.tables.memory() + self.attrs.memory() + self.consumers.memory()
     }
 
-    pub(crate) const fn judge(&self) -> Judge<'_> {
+    /// The decision process for a row.
+    #[inline]
+    pub(crate) fn judge<P: TableFamily>(&self, prefix: P) -> Judge<'_> {
         Judge {
             attrs: &self.attrs,
             next_hops: &self.next_hops,
             peers: &self.peers,
             config: &self.config,
+            station: P::HAS_STATIONS && prefix.is_station(),
         }
     }
 
@@ -272,7 +275,7 @@ impl Rib {
             }
             return Change::NONE;
         }
-        let matters = self.matters(before.as_ref(), old.as_ref(), Some(&path));
+        let matters = self.matters(prefix, before.as_ref(), old.as_ref(), Some(&path));
         let table = P::table_mut(&mut self.tables);
         if let (Some(slot), Some(old)) = (slot, old) {
             let selected = old.flags.0 & PathFlags::SELECTED.0;
@@ -312,9 +315,15 @@ impl Rib {
     /// A path whose rank is below the best one's takes part in no later step, not even MED, so its
     /// coming and going is of no consequence.
     #[inline]
-    fn matters(&self, best: Option<&Path>, old: Option<&Path>, new: Option<&Path>) -> bool {
+    fn matters<P: TableFamily>(
+        &self,
+        prefix: P,
+        best: Option<&Path>,
+        old: Option<&Path>,
+        new: Option<&Path>,
+    ) -> bool {
         let Some(best) = best else { return true };
-        let judge = self.judge();
+        let judge = self.judge(prefix);
         if old.is_some_and(|old| old.flags.any(PathFlags::SELECTED))
             || judge.ineligible(best).is_some()
         {
@@ -340,8 +349,9 @@ impl Rib {
         }
         let Self { attrs, next_hops, peers, config, tables, set, .. } = self;
         let table = P::table_mut(tables);
-        let multipath =
-            redecide(table, &Judge { attrs, next_hops, peers, config }, set, row) || multipath;
+        let station = P::HAS_STATIONS && table.prefix(row).is_station();
+        let judge = Judge { attrs, next_hops, peers, config, station };
+        let multipath = redecide(table, &judge, set, row) || multipath;
         let after = table.best(row);
         let best = match (&before, after) {
             (Some(before), Some(after)) => !before.same_route(after),
@@ -375,13 +385,13 @@ impl Rib {
 }
 
 #[inline]
-fn find<P: NlriPrefix>(table: &Table<P>, row: RowId, peer: PeerIx, path_id: u32) -> Option<usize> {
+fn find<P: TableFamily>(table: &Table<P>, row: RowId, peer: PeerIx, path_id: u32) -> Option<usize> {
     table.paths(row).position(|path| path.peer == peer && path.path_id == path_id)
 }
 
 /// Decide a row: flag its best path and multipath set, and put the best path into slot 0. Returns
 /// whether another set of slots is flagged than before.
-fn redecide<P: NlriPrefix>(
+fn redecide<P: TableFamily>(
     table: &mut Table<P>,
     judge: &Judge<'_>,
     set: &mut Vec<Candidate>,

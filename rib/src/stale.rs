@@ -25,9 +25,12 @@
 //!
 //! References: RFC 4724 section 4.2, RFC 7313 section 4, RFC 9494 section 4.
 
-use bgp_wire::{AttrBuilder, Community, Family, SummaryFlags, V4Prefix, V6Prefix};
+use bgp_wire::{AttrBuilder, Community, Family, SummaryFlags};
 
-use crate::{AttrId, Path, PathFlags, PeerInfo, PeerIx, PeerTable, Rib, RowId, TableFamily};
+use crate::{
+    AttrId, FAMILIES, Path, PathFlags, PeerInfo, PeerIx, PeerTable, Rib, RowId, TableFamily,
+    family_index, with_family,
+};
 
 /// Generations of paths of one peer and family.
 #[derive(Copy, Clone, Eq, PartialEq, Default, Debug)]
@@ -136,7 +139,7 @@ impl Rib {
     ///
     /// Cost: none that depends on how many there are.
     pub fn mark_stale(&mut self, peer: PeerIx, family: Family) {
-        let Some(index) = index_of(family) else { return };
+        let Some(index) = family_index(family) else { return };
         if !self.peers.is_up(peer) {
             return;
         }
@@ -148,10 +151,7 @@ impl Rib {
             return;
         }
         if self.peers.marks(peer, index).is_full() {
-            match index {
-                0 => self.renumber::<V4Prefix>(peer),
-                _ => self.renumber::<V6Prefix>(peer),
-            }
+            with_family!(index, P => self.renumber::<P>(peer));
         }
         self.peers.marks_mut(peer, index).advance();
         self.peers.counts_mut(peer, index).stale = counts.received;
@@ -159,7 +159,7 @@ impl Rib {
 
     /// Remove the paths of a peer and family which are still stale, by [`Rib::sweep`].
     pub fn sweep_stale(&mut self, peer: PeerIx, family: Family) {
-        let Some(index) = index_of(family) else { return };
+        let Some(index) = family_index(family) else { return };
         if self.peers.is_up(peer) && self.peers.doom(peer, index) {
             self.begin_walk();
         }
@@ -170,8 +170,9 @@ impl Rib {
     /// stale before, are given to [`Rib::sweep_stale`] (before, to keep what was fresh).
     pub fn peer_lost(&mut self, peer: PeerIx) {
         if self.peers.lose(peer) {
-            self.mark_stale(peer, Family::IPV4_UNICAST);
-            self.mark_stale(peer, Family::IPV6_UNICAST);
+            for family in FAMILIES {
+                self.mark_stale(peer, family);
+            }
         }
     }
 
@@ -192,7 +193,7 @@ impl Rib {
     /// [`Rib::sweep`]: those with NO_LLGR go, the others get LLGR_STALE, which makes them the least
     /// preferred.
     pub fn begin_long_lived(&mut self, peer: PeerIx, family: Family) {
-        let Some(index) = index_of(family) else { return };
+        let Some(index) = family_index(family) else { return };
         if self.peers.is_up(peer) && self.peers.counts(peer, index).stale > 0 {
             let marks = self.peers.marks_mut(peer, index);
             marks.long_lived = Some(marks.current);
@@ -284,14 +285,5 @@ impl Marks {
     /// Nothing older than the present generation is kept.
     pub(crate) const fn keep_current(&mut self) {
         self.keep = self.current;
-    }
-}
-
-/// Position of a family in per-family arrays.
-const fn index_of(family: Family) -> Option<usize> {
-    match family {
-        Family::IPV4_UNICAST => Some(0),
-        Family::IPV6_UNICAST => Some(1),
-        _ => None,
     }
 }

@@ -14,9 +14,7 @@
 //!
 //! References: RFC 4271 sections 6.7, 9.1.2, 9.2.1.
 
-use bgp_wire::{V4Prefix, V6Prefix};
-
-use crate::{PathFlags, Rib, RowId, stale::Fate, table::TableFamily};
+use crate::{FAMILY_COUNT, PathFlags, Rib, RowId, each_family, family::TableFamily, stale::Fate};
 
 /// Where the walk is.
 #[derive(Debug, Default)]
@@ -26,7 +24,7 @@ pub(crate) struct Walk {
     pub(crate) every_row: bool,
     /// Go round to the end: how many paths are concerned is not known.
     pub(crate) whole: bool,
-    rounds: [Round; 2],
+    rounds: [Round; FAMILY_COUNT],
 }
 
 /// One round over the rows of a family, from somewhere to the end and from the first to there.
@@ -70,8 +68,7 @@ impl Rib {
         if !self.walk.active {
             return false;
         }
-        self.sweep_family::<V4Prefix>(&mut budget);
-        self.sweep_family::<V6Prefix>(&mut budget);
+        each_family!(P => self.sweep_family::<P>(&mut budget));
         if self.is_walking() {
             return true;
         }

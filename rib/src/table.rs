@@ -17,14 +17,16 @@
 
 use std::{fmt, hash::BuildHasher, slice};
 
-use bgp_wire::{NlriPrefix, V4Prefix, V6Prefix};
+use bgp_wire::{RouteTargetMembership, V4Prefix, V6Prefix};
 use foldhash::fast::RandomState;
 use hashbrown::{HashTable, hash_table::Entry};
 
 use crate::{
     RowId,
     chunks::Chunks,
+    each_family,
     extra::ExtraPaths,
+    family::{EvpnRowKey, LabeledKey, TableFamily, VpnKey},
     row::{FREE, Path, Row},
 };
 
@@ -44,7 +46,7 @@ pub struct Table<P> {
     hasher: RandomState,
 }
 
-impl<P: NlriPrefix> Default for Table<P> {
+impl<P: TableFamily> Default for Table<P> {
     fn default() -> Self {
         Self {
             index: HashTable::new(),
@@ -61,7 +63,7 @@ impl<P: NlriPrefix> Default for Table<P> {
 /// The paths of one row, slot 0 first.
 pub type Paths<'a> = std::iter::Chain<slice::Iter<'a, Path>, slice::Iter<'a, Path>>;
 
-impl<P: NlriPrefix> Table<P> {
+impl<P: TableFamily> Table<P> {
     /// The row of `prefix`, made if need be.
     #[inline]
     pub(crate) fn row_or_insert(&mut self, prefix: P, vacant: Path) -> RowId {
@@ -287,60 +289,21 @@ impl<P> fmt::Debug for Table<P> {
 /// The tables of a [`Rib`](crate::Rib), one a family.
 #[derive(Debug, Default)]
 pub struct Tables {
-    v4: Table<V4Prefix>,
-    v6: Table<V6Prefix>,
+    pub(crate) v4: Table<V4Prefix>,
+    pub(crate) v6: Table<V6Prefix>,
+    pub(crate) labeled_v4: Table<LabeledKey<V4Prefix>>,
+    pub(crate) labeled_v6: Table<LabeledKey<V6Prefix>>,
+    pub(crate) vpn_v4: Table<VpnKey<V4Prefix>>,
+    pub(crate) vpn_v6: Table<VpnKey<V6Prefix>>,
+    pub(crate) evpn: Table<EvpnRowKey>,
+    pub(crate) route_target: Table<RouteTargetMembership>,
 }
 
 impl Tables {
     /// Bytes allocated.
     pub(crate) fn memory(&self) -> usize {
-        self.v4.memory() + self.v6.memory()
+        let mut bytes = 0;
+        each_family!(P => bytes += P::table(self).memory());
+        bytes
     }
-}
-
-/// A prefix type which has a table: IPv4 and IPv6 unicast.
-pub trait TableFamily: NlriPrefix + sealed::Sealed {
-    /// Position of the family in per-family arrays.
-    const INDEX: usize;
-
-    /// This family's table.
-    fn table(tables: &Tables) -> &Table<Self>;
-
-    /// This family's table.
-    #[doc(hidden)]
-    fn table_mut(tables: &mut Tables) -> &mut Table<Self>;
-}
-
-impl TableFamily for V4Prefix {
-    const INDEX: usize = 0;
-
-    #[inline]
-    fn table(tables: &Tables) -> &Table<Self> {
-        &tables.v4
-    }
-
-    #[inline]
-    fn table_mut(tables: &mut Tables) -> &mut Table<Self> {
-        &mut tables.v4
-    }
-}
-
-impl TableFamily for V6Prefix {
-    const INDEX: usize = 1;
-
-    #[inline]
-    fn table(tables: &Tables) -> &Table<Self> {
-        &tables.v6
-    }
-
-    #[inline]
-    fn table_mut(tables: &mut Tables) -> &mut Table<Self> {
-        &mut tables.v6
-    }
-}
-
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for bgp_wire::V4Prefix {}
-    impl Sealed for bgp_wire::V6Prefix {}
 }

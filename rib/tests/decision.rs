@@ -435,3 +435,42 @@ fn reason_names_are_stable() {
         assert_eq!(reason.to_string(), name);
     }
 }
+
+/// RFC 7432 section 15: where a station is now, is said by the highest sequence number.
+#[test]
+fn a_station_is_where_it_moved_to_last() {
+    let mut rib = Rib::default();
+    let (a, b) = (ebgp(&mut rib, 1), ebgp(&mut rib, 2));
+    let at = next_hop(&mut rib, 9, 0);
+    let key = "mac-ip rd 65001:1 tag 0 mac 02:00:00:00:00:01";
+    let key: rib::keys::EvpnRowKey = key.parse().unwrap();
+    let mut announce = |rib: &mut Rib, peer, mobility, local_pref| {
+        let set = Set { mobility, local_pref: Some(local_pref), ..Set::path(&[1]) };
+        let attr = rib.attrs.intern(&set.canonical());
+        rib.announce(peer, 0, key, attr, at, PathFlags::NONE);
+        rib.attrs.release(attr);
+        let explained = rib.explain(key).unwrap();
+        (explained.candidates[0].path.peer, explained.decided_by)
+    };
+    announce(&mut rib, a, None, 200);
+    let moved = announce(&mut rib, b, Some((false, 1)), 100);
+    assert_eq!(moved, (b, Some(Reason::MacMobility)), "before LOCAL_PREF");
+    assert_eq!(announce(&mut rib, a, Some((false, 2)), 50), (a, Some(Reason::MacMobility)));
+    let sticky = announce(&mut rib, b, Some((true, 0)), 50);
+    assert_eq!(sticky, (b, Some(Reason::MacMobility)), "sticky beats any number");
+    // No community and sequence number 0 are the same.
+    announce(&mut rib, a, Some((false, 0)), 100);
+    assert_eq!(announce(&mut rib, b, None, 200), (b, Some(Reason::LocalPref)));
+    // Only stations move.
+    let multicast = "multicast rd 65001:1 tag 0 originator 192.0.2.1";
+    let multicast: rib::keys::EvpnRowKey = multicast.parse().unwrap();
+    for (peer, mobility) in [(a, None), (b, Some((true, 7)))] {
+        let attr = rib.attrs.intern(&Set { mobility, ..Set::path(&[1]) }.canonical());
+        rib.announce(peer, 0, multicast, attr, at, PathFlags::NONE);
+    }
+    let explained = rib.explain(multicast).unwrap();
+    assert_eq!(
+        (explained.candidates[0].path.peer, explained.decided_by),
+        (a, Some(Reason::RouterId))
+    );
+}

@@ -18,12 +18,16 @@ pub(crate) enum Alarm {
     RefreshOverdue(PeerIx, Family),
     /// There is room again for prefixes that were refused: ask for them.
     AskAgain(PeerIx, Family),
+    /// The neighbour has not said which route targets it wants (RFC 4684 section 6).
+    TargetsOverdue(PeerIx),
 }
 
 impl Alarm {
     const fn peer(self) -> PeerIx {
         match self {
-            Self::RefreshOverdue(peer, _) | Self::AskAgain(peer, _) => peer,
+            Self::RefreshOverdue(peer, _)
+            | Self::AskAgain(peer, _)
+            | Self::TargetsOverdue(peer) => peer,
         }
     }
 }
@@ -47,6 +51,11 @@ impl Alarms {
     pub(crate) fn clear(&mut self, alarm: Alarm) -> bool {
         let at = self.times.remove(&alarm);
         at.is_some_and(|at| self.order.remove(&(at, alarm)))
+    }
+
+    /// Whether an alarm is set.
+    pub(crate) fn is_set(&self, alarm: Alarm) -> bool {
+        self.times.contains_key(&alarm)
     }
 
     /// The session has ended.

@@ -160,7 +160,7 @@ impl Core {
 
     /// How a next hop is reached, as last resolved; `None` when it is not, or without a kernel.
     pub(crate) fn reached(&self, id: NextHopId) -> Option<Reached> {
-        self.reached.get(id.index()).copied().flatten()
+        self.reached.get(self.rib.next_hops.base(id).index()).copied().flatten()
     }
 
     fn set_reached(&mut self, id: NextHopId, reached: Option<Reached>) {

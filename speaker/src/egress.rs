@@ -8,7 +8,8 @@
 use std::sync::Arc;
 
 use bgp_fsm::Role;
-use bgp_wire::{Capability, Family, Open};
+use bgp_wire::{Capability, Open};
+use rib::FAMILIES;
 use rib::export::{AddPathSend, GroupKey, NextHopMode, OtcRule, PrivateAs, SessionKind};
 
 use crate::core::Core;
@@ -37,8 +38,7 @@ impl Core {
                 (true, _) => AddPathSend::All,
                 (false, _) => AddPathSend::Off,
             };
-        key.add_path_v4 = add_path(Family::IPV4_UNICAST);
-        key.add_path_v6 = add_path(Family::IPV6_UNICAST);
+        key.add_path = FAMILIES.map(add_path);
         key.next_hop_v4 = life.ends.v4;
         key.next_hop_v6 = life.ends.v6;
         let remote = life.established.remote.ip();
@@ -46,7 +46,7 @@ impl Core {
         // RFC 2545 section 3: the link-local address only to a neighbour on the same link.
         let on_link = life.established.ifindex != 0 || one_hop || life.subnets.cover(remote);
         key.link_local = life.ends.link_local.filter(|_| on_link);
-        key.ext_next_hop_v4 = negotiated.ext_next_hop_v4;
+        key.ext_next_hop = negotiated.ext_next_hop;
         key.next_hop = match config.next_hop {
             options::NextHopMode::Standard => NextHopMode::Standard,
             options::NextHopMode::Own => NextHopMode::Own,
@@ -68,6 +68,7 @@ impl Core {
         }
         // RFC 9494 section 4.3: whoever does not know what they are is not sent such routes.
         key.long_lived = offers_long_lived(&negotiated.peer);
+        key.targets = life.targets.clone();
         key.policy = Arc::clone(&config.export);
         key.scope = self.config.export_scope;
         key.originations = (1u32..)

@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 
-use bgp_wire::{NlriPrefix, Prefix, V4Prefix, V6Prefix};
+use bgp_wire::{NlriPrefix, V4Prefix, V6Prefix};
 use fib_netlink::{Change, Fib, FibConfig, Route};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use rib::{PeerKind, RowId, TableFamily};
@@ -296,8 +296,6 @@ impl Core {
 pub(crate) trait ToNet: NlriPrefix {
     /// The same prefix.
     fn to_net(&self) -> IpNet;
-    /// The prefix as one of this family, if it is.
-    fn narrow(prefix: Prefix) -> Option<Self>;
 }
 
 impl ToNet for V4Prefix {
@@ -305,34 +303,11 @@ impl ToNet for V4Prefix {
         let net = Ipv4Net::new(self.addr(), self.len());
         IpNet::V4(net.expect("a prefix is at most 32 long"))
     }
-
-    fn narrow(prefix: Prefix) -> Option<Self> {
-        match prefix {
-            Prefix::V4(p) => Some(p),
-            Prefix::V6(_) => None,
-        }
-    }
 }
 
 impl ToNet for V6Prefix {
     fn to_net(&self) -> IpNet {
         let net = Ipv6Net::new(self.addr(), self.len());
         IpNet::V6(net.expect("a prefix is at most 128 long"))
-    }
-
-    fn narrow(prefix: Prefix) -> Option<Self> {
-        match prefix {
-            Prefix::V4(_) => None,
-            Prefix::V6(p) => Some(p),
-        }
-    }
-}
-
-/// The other way, for what people ask for.
-pub(crate) fn from_net(net: IpNet) -> Prefix {
-    let net = net.trunc();
-    match net {
-        IpNet::V4(n) => Prefix::V4(V4Prefix::new(n.addr(), n.prefix_len()).expect("at most 32")),
-        IpNet::V6(n) => Prefix::V6(V6Prefix::new(n.addr(), n.prefix_len()).expect("at most 128")),
     }
 }

@@ -59,8 +59,10 @@ impl Inbound {
     }
 
     /// The set as it is to be stored, in `canonical` itself or in `edited`, and what is wrong with it.
+    /// `unicast`: its routes are, for of others roles say nothing (RFC 9234 section 5).
     pub(crate) fn apply<'a>(
         &self,
+        unicast: bool,
         canonical: &'a [u8],
         edited: &'a mut Vec<u8>,
     ) -> (&'a [u8], PathFlags) {
@@ -74,7 +76,8 @@ impl Inbound {
                 _ => {}
             }
         }
-        let leaked = match self.role {
+        let role = self.role.filter(|_| unicast);
+        let leaked = match role {
             Some(Role::Provider | Role::RouteServer) => otc.is_some(),
             Some(Role::Peer) => otc.is_some_and(|otc| otc != self.peer_as),
             Some(Role::Customer | Role::RouteServerClient) | None => false,
@@ -82,8 +85,7 @@ impl Inbound {
         if leaked {
             flags = flags.with(PathFlags::ROUTE_LEAK);
         }
-        let upstream =
-            matches!(self.role, Some(Role::Customer | Role::RouteServerClient | Role::Peer));
+        let upstream = matches!(role, Some(Role::Customer | Role::RouteServerClient | Role::Peer));
         let mark = upstream && otc.is_none();
         let contain = communities.blackhole && !communities.contained;
         if !mark && !contain && !communities.graceful_shutdown && self.prepend.is_none() {

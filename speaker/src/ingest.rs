@@ -21,16 +21,19 @@
 use std::time::Instant;
 
 use bgp_wire::attr::{AttrType, find};
-use bgp_wire::update::{AttrOutcome, UpdateView};
-use bgp_wire::{Family, HEADER_LEN, NextHop, Notification};
+use bgp_wire::update::{AttrOutcome, MpReach, MpUnreach, UpdateView};
+use bgp_wire::{Family, HEADER_LEN, NextHop, Nlri, Notification};
 use rib::policy::ImportVerdict;
-use rib::{AttrId, MAX_PATHS, NextHopId, PathFlags, PeerIx, TableFamily};
+use rib::{
+    AttrId, MAX_PATHS, NextHopId, PathFlags, PeerIx, TableFamily, family_index, keeps_next_hop,
+    with_family,
+};
 use tracing::{debug, warn};
 
 use crate::config::{OverLimit, RouterConfig};
 use crate::core::Core;
 use crate::life::{LastSet, Life};
-use crate::soft::Originals;
+use crate::soft::{Originals, PathName};
 
 /// What the session has to be told after a burst.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -72,7 +75,11 @@ impl Core {
             }
             life.over_limit += refused;
         }
+        let targets = std::mem::take(&mut life.targets_changed);
         self.lives.put_back(ix, life);
+        if targets {
+            self.review_targets(ix);
+        }
         self.review_limits(ix, now);
         result.map(|()| outcome)
     }
@@ -88,6 +95,7 @@ impl Core {
         let view = UpdateView::parse(body, &life.context).map_err(|e| e.notification(frame))?;
         if let Some(family) = view.end_of_rib() {
             life.end_of_rib.insert(family);
+            life.targets_changed |= family == Family::ROUTE_TARGET;
             self.end_of_kept(&life.name, family);
             outcome.end_of_rib.push(family);
             return Ok(());
@@ -98,6 +106,10 @@ impl Core {
         );
         life.tally.withdrawn(Family::IPV4_UNICAST, withdrawn.0);
         life.tally.withdrawn(Family::IPV6_UNICAST, withdrawn.1);
+        if let Some((mp, index)) = view.mp_unreach().and_then(|mp| Some((mp, beyond(mp.family())?)))
+        {
+            with_family!(index, P => self.withdraw_beyond::<P>(ix, life, &mp));
+        }
         if !view.has_reach() {
             return Ok(());
         }
@@ -106,19 +118,25 @@ impl Core {
             return Ok(());
         };
         if let Some(next_hop) = view.next_hop_v4() {
-            let (id, nh_flags) = self.checked_next_hop(life, next_hop);
-            self.reach(ix, life, view.reach_v4(), attr, id, flags.with(nh_flags), outcome);
+            let (id, nh_flags) = self.checked_next_hop(life, Family::IPV4_UNICAST, next_hop);
+            let nlri = view.reach_v4().map(|(path_id, prefix)| (path_id, prefix, id));
+            self.reach(ix, life, nlri, attr, flags.with(nh_flags), outcome);
             self.rib.next_hops.release(id);
         }
         if let Some((next_hop, nlri)) = view.second_reach_v4() {
-            let (id, nh_flags) = self.checked_next_hop(life, next_hop);
-            self.reach(ix, life, nlri, attr, id, flags.with(nh_flags), outcome);
+            let (id, nh_flags) = self.checked_next_hop(life, Family::IPV4_UNICAST, next_hop);
+            let nlri = nlri.map(|(path_id, prefix)| (path_id, prefix, id));
+            self.reach(ix, life, nlri, attr, flags.with(nh_flags), outcome);
             self.rib.next_hops.release(id);
         }
         if let Some(next_hop) = view.next_hop_v6() {
-            let (id, nh_flags) = self.checked_next_hop(life, next_hop);
-            self.reach(ix, life, view.reach_v6(), attr, id, flags.with(nh_flags), outcome);
+            let (id, nh_flags) = self.checked_next_hop(life, Family::IPV6_UNICAST, next_hop);
+            let nlri = view.reach_v6().map(|(path_id, prefix)| (path_id, prefix, id));
+            self.reach(ix, life, nlri, attr, flags.with(nh_flags), outcome);
             self.rib.next_hops.release(id);
+        }
+        if let Some((mp, index)) = view.mp_reach().and_then(|mp| Some((mp, beyond(mp.family())?))) {
+            with_family!(index, P => self.reach_beyond::<P>(ix, life, &mp, attr, flags, outcome));
         }
         Ok(())
     }
@@ -147,8 +165,12 @@ impl Core {
                 return None;
             }
         };
-        let (canonical, wrong) = life.inbound.apply(canonical, &mut life.edited);
-        let same = life.last.as_ref().filter(|last| self.rib.attrs.bytes(last.attr) == canonical);
+        let unicast = view.mp_reach().is_none_or(|mp| beyond(mp.family()).is_none());
+        let (canonical, wrong) = life.inbound.apply(unicast, canonical, &mut life.edited);
+        let same = life
+            .last
+            .as_ref()
+            .filter(|last| last.unicast == unicast && self.rib.attrs.bytes(last.attr) == canonical);
         let (attr, flags) = match same {
             Some(last) => (last.attr, last.flags),
             None => {
@@ -168,17 +190,25 @@ impl Core {
         let mut raw = life.last.take().map_or_else(Vec::new, |last| last.raw);
         raw.clear();
         raw.extend_from_slice(view.raw_attrs());
-        life.last = Some(LastSet { raw, attr, flags });
+        life.last = Some(LastSet { raw, attr, flags, unicast });
         Some((attr, flags))
     }
 
     /// The next hop's id with one reference, and whether it can be one at all (RFC 4271 section
     /// 6.3: syntactically right, not one of our own addresses, and where the link demands it on it).
-    fn checked_next_hop(&mut self, life: &Life, next_hop: NextHop) -> (NextHopId, PathFlags) {
+    fn checked_next_hop(
+        &mut self,
+        life: &Life,
+        family: Family,
+        next_hop: NextHop,
+    ) -> (NextHopId, PathFlags) {
+        // Beyond unicast it is a router somewhere (RFC 4364 section 10 c), not one on the link.
+        let unicast = beyond(family).is_none();
         let address = next_hop.addr();
         let ours = life.ends.contains(address)
             || self.kernel.as_ref().is_some_and(|k| k.is_local(address));
-        let flags = match next_hop.is_valid() && !ours && life.inbound.accepts(&next_hop) {
+        let placed = !unicast || life.inbound.accepts(&next_hop);
+        let flags = match next_hop.is_valid() && !ours && placed {
             true => PathFlags::NONE,
             false => PathFlags::INVALID_NEXT_HOP,
         };
@@ -189,9 +219,8 @@ impl Core {
         &mut self,
         ix: PeerIx,
         life: &mut Life,
-        nlri: impl Iterator<Item = (u32, P)>,
+        nlri: impl Iterator<Item = (u32, P, NextHopId)>,
         attr: AttrId,
-        next_hop: NextHopId,
         flags: PathFlags,
         outcome: &mut Outcome,
     ) {
@@ -199,13 +228,15 @@ impl Core {
         let plain = life.originals.as_ref().is_none_or(Originals::is_empty);
         if life.import.is_permit_all() && limit == u32::MAX && plain {
             let mut count = 0;
-            let nlri = nlri.inspect(|_| count += 1);
-            self.rib.announce_all(ix, attr, next_hop, flags, nlri);
+            for (path_id, prefix, next_hop) in nlri {
+                count += 1;
+                self.rib.announce(ix, path_id, prefix, attr, next_hop, flags);
+            }
             life.tally.announced(P::FAMILY, count, flags);
             return;
         }
         let (mut count, mut denied, mut over) = (0, 0, 0);
-        for (path_id, prefix) in nlri {
+        for (path_id, prefix, next_hop) in nlri {
             count += 1;
             if self.rib.counts::<P>(ix).received >= limit && !self.has_path(ix, path_id, prefix) {
                 life.over_limit += 1;
@@ -229,7 +260,8 @@ impl Core {
             };
             self.rib.announce(ix, path_id, prefix, accepted, next_hop, flags);
             if let Some(originals) = &mut life.originals {
-                originals.note(&mut self.rib.attrs, (prefix.into(), path_id), attr, accepted);
+                let name = PathName::of(prefix, path_id);
+                originals.note(&mut self.rib.attrs, name, attr, accepted);
             }
         }
         life.tally.announced(P::FAMILY, count, flags);
@@ -250,6 +282,54 @@ impl Core {
         let second = view.second_reach_v4().into_iter().flat_map(|(_, nlri)| nlri);
         self.withdraw_all(ix, life, second);
         self.withdraw_all(ix, life, view.reach_v6());
+        if let Some((mp, index)) = view.mp_reach().and_then(|mp| Some((mp, beyond(mp.family())?))) {
+            with_family!(index, P => {
+                let routes = mp.iter::<<P as TableFamily>::Wire>().into_iter().flatten();
+                self.withdraw_all(ix, life, keys::<P>(routes))
+            });
+        }
+    }
+
+    /// Routes of a family beyond unicast, each with what its NLRI has beside the key.
+    fn reach_beyond<P: TableFamily>(
+        &mut self,
+        ix: PeerIx,
+        life: &mut Life,
+        mp: &MpReach<'_>,
+        attr: AttrId,
+        flags: PathFlags,
+        outcome: &mut Outcome,
+    ) {
+        let (Some(next_hop), Some(routes)) = (mp.next_hop(), mp.iter::<P::Wire>()) else { return };
+        let next_hop = unmapped(P::FAMILY, next_hop);
+        let (base, nh_flags) = self.checked_next_hop(life, P::FAMILY, next_hop);
+        life.targets_changed |= P::FAMILY == Family::ROUTE_TARGET;
+        let (mut nlri, mut rest) = (Vec::with_capacity(routes.len()), Vec::new());
+        for (path_id, route) in routes {
+            rest.clear();
+            match P::split(&route, &mut rest) {
+                Some(key) => {
+                    nlri.push((path_id, key, self.rib.next_hops.with_rest(base, &rest)));
+                }
+                None => {
+                    life.tally.unusable_routes += 1;
+                    debug!(peer = %life.name, family = %P::FAMILY, %route, malformed = route.is_malformed(),
+                        "a route that cannot be kept");
+                }
+            }
+        }
+        self.reach(ix, life, nlri.iter().copied(), attr, flags.with(nh_flags), outcome);
+        for (_, _, next_hop) in nlri {
+            self.rib.next_hops.release(next_hop);
+        }
+        self.rib.next_hops.release(base);
+    }
+
+    fn withdraw_beyond<P: TableFamily>(&mut self, ix: PeerIx, life: &mut Life, mp: &MpUnreach<'_>) {
+        let Some(routes) = mp.iter::<P::Wire>() else { return };
+        life.targets_changed |= P::FAMILY == Family::ROUTE_TARGET;
+        let count = self.withdraw_all(ix, life, keys::<P>(routes));
+        life.tally.withdrawn(P::FAMILY, count);
     }
 
     /// Returns how many there were.
@@ -264,7 +344,7 @@ impl Core {
             count += 1;
             self.rib.withdraw(ix, path_id, prefix);
             if let Some(originals) = &mut life.originals {
-                originals.forget(&mut self.rib.attrs, (prefix.into(), path_id));
+                originals.forget(&mut self.rib.attrs, &PathName::of(prefix, path_id));
             }
         }
         count
@@ -288,6 +368,34 @@ impl RouterConfig {
         }
         flags
     }
+}
+
+/// The index of a family with a table that is not unicast.
+fn beyond(family: Family) -> Option<usize> {
+    let unicast = matches!(family, Family::IPV4_UNICAST | Family::IPV6_UNICAST);
+    if unicast { None } else { family_index(family) }
+}
+
+/// An IPv4 address that an IPv6 family had to carry mapped (RFC 4659 section 3.2.1.2, RFC 4798
+/// section 2), as what it is: that is how it is resolved.
+fn unmapped(family: Family, next_hop: NextHop) -> NextHop {
+    match next_hop {
+        NextHop::V6(addr) if keeps_next_hop(family) => {
+            addr.to_ipv4_mapped().map_or(next_hop, NextHop::V4)
+        }
+        _ => next_hop,
+    }
+}
+
+/// The keys of routes that can be kept.
+fn keys<P: TableFamily>(
+    routes: impl Iterator<Item = (u32, P::Wire)>,
+) -> impl Iterator<Item = (u32, P)> {
+    let mut rest = Vec::new();
+    routes.filter_map(move |(path_id, route)| {
+        rest.clear();
+        Some((path_id, P::split(&route, &mut rest)?))
+    })
 }
 
 /// The first message, header included, and what follows it; the runner has checked the headers.

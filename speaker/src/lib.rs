@@ -70,6 +70,7 @@ mod soft;
 mod stop;
 mod subnets;
 mod tally;
+mod targets;
 pub mod view;
 
 pub use bgp_fsm::RemoteAs;
@@ -83,6 +84,7 @@ pub use options::{
     AddPath, AddPathSend, AoAlgorithm, AoKey, Auth, BfdConfig, GracefulRestart, LocalAs,
     NextHopMode, Remote, RemovePrivateAs, Role, RoleName,
 };
+pub use show::{families, is_route_name};
 
 /// The one place where this crate reads the clock.
 #[expect(clippy::disallowed_methods, reason = "the shell's clock; everything below takes `now`")]

@@ -13,9 +13,9 @@ use bgp_fsm::session::{Established, Outbox};
 use bgp_wire::FamilySet;
 use bgp_wire::update::{AttrScratch, UpdateContext};
 use bytes::Bytes;
-use rib::export::{FrameSink, MemberId};
+use rib::export::{FrameSink, MemberId, RouteTargets};
 use rib::policy::ImportPolicy;
-use rib::{AttrId, PathFlags, PeerInfo, PeerIx, PeerKind};
+use rib::{AttrId, FAMILY_COUNT, PathFlags, PeerInfo, PeerIx, PeerKind};
 
 use crate::config::NeighborConfig;
 use crate::core::Core;
@@ -25,6 +25,7 @@ use crate::local::Ends;
 use crate::soft::Originals;
 use crate::subnets::Subnets;
 use crate::tally::Tally;
+use crate::targets::first_targets;
 
 /// Sessions that are up.
 #[derive(Debug, Default)]
@@ -56,7 +57,11 @@ pub(crate) struct Life {
     /// What the neighbour has told us in this session.
     pub(crate) tally: Tally,
     /// Where each family stands with `maximum_prefix`.
-    pub(crate) limits: [Limit; 2],
+    pub(crate) limits: [Limit; FAMILY_COUNT],
+    /// What it wants of VPN and EVPN routes (RFC 4684).
+    pub(crate) targets: RouteTargets,
+    /// Its memberships have changed in the burst under way.
+    pub(crate) targets_changed: bool,
     /// What was sent, where policy changed it; only without route refresh.
     pub(crate) originals: Option<Originals>,
 }
@@ -68,6 +73,8 @@ pub(crate) struct LastSet {
     /// One reference is held.
     pub(crate) attr: AttrId,
     pub(crate) flags: PathFlags,
+    /// It was looked at as a set of unicast routes.
+    pub(crate) unicast: bool,
 }
 
 impl Life {
@@ -178,10 +185,7 @@ impl Core {
                 local_as: negotiated.local_as,
                 families: negotiated.families,
                 add_path: negotiated.add_path_rx,
-                extended_next_hop: match negotiated.ext_next_hop_v4 {
-                    true => FamilySet::IPV4_UNICAST,
-                    false => FamilySet::EMPTY,
-                },
+                extended_next_hop: negotiated.ext_next_hop,
                 // Confederations and AIGP cannot be configured.
                 ..UpdateContext::default()
             },
@@ -194,6 +198,8 @@ impl Core {
             over_limit: 0,
             tally: Tally::default(),
             limits: Default::default(),
+            targets: first_targets(&negotiated),
+            targets_changed: false,
             originals: (!negotiated.route_refresh).then(Originals::default),
         };
         let key = self.group_key(&life);
@@ -206,6 +212,7 @@ impl Core {
             neighbor.life = Some(ix);
             neighbor.held = None;
         }
+        self.begin_targets(ix, now);
         Some(ix)
     }
 

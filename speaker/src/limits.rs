@@ -18,8 +18,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bgp_wire::{Family, V4Prefix, V6Prefix};
-use rib::PeerIx;
+use bgp_wire::Family;
+use rib::{FAMILIES, FAMILY_COUNT, PeerIx, TableFamily, each_family, family_index};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
@@ -123,14 +123,11 @@ impl Life {
 impl Core {
     /// Brings the states up to date with the counts; changes are noted.
     pub(crate) fn review_limits(&mut self, ix: PeerIx, now: Instant) {
-        let counts = [
-            (Family::IPV4_UNICAST, self.rib.counts::<V4Prefix>(ix).received),
-            (Family::IPV6_UNICAST, self.rib.counts::<V6Prefix>(ix).received),
-        ];
+        let counts = self.received(ix);
         let Some(life) = self.lives.get_mut(ix) else { return };
         let Some(maximum) = life.config.maximum_prefix else { return };
         let mut ask = Vec::new();
-        for ((family, count), limit) in counts.into_iter().zip(&mut life.limits) {
+        for ((family, count), limit) in counts.zip(&mut life.limits) {
             if limit.refused && count < maximum.limit {
                 limit.refused = false;
                 ask.push((family, limit.asked.map_or(now, |at| now.max(at + ASK_EVERY))));
@@ -148,6 +145,13 @@ impl Core {
         }
     }
 
+    /// Paths held of a neighbour, by family.
+    fn received(&self, ix: PeerIx) -> impl Iterator<Item = (Family, u32)> + Clone + use<> {
+        let mut counts = [0; FAMILY_COUNT];
+        each_family!(P => counts[P::INDEX] = self.rib.counts::<P>(ix).received);
+        FAMILIES.into_iter().zip(counts)
+    }
+
     /// All sessions; after a sweep has removed routes.
     pub(crate) fn review_all_limits(&mut self, now: Instant) {
         let lives: Vec<PeerIx> = self.lives.iter().map(|(ix, _)| ix).collect();
@@ -160,13 +164,10 @@ impl Core {
     /// what is there.
     pub(crate) fn limit_changed(&mut self, ix: PeerIx, now: Instant) -> Option<Exceeded> {
         self.review_limits(ix, now);
-        let counts = [
-            (Family::IPV4_UNICAST, self.rib.counts::<V4Prefix>(ix).received),
-            (Family::IPV6_UNICAST, self.rib.counts::<V6Prefix>(ix).received),
-        ];
+        let counts = self.received(ix);
         let life = self.lives.get(ix)?;
         let limit = life.config.maximum_prefix?.limit;
-        let (family, _) = counts.into_iter().find(|(_, count)| life.exceeds(*count))?;
+        let (family, _) = counts.clone().find(|(_, count)| life.exceeds(*count))?;
         Some(Exceeded { family, limit })
     }
 
@@ -188,15 +189,10 @@ impl Core {
 impl Life {
     /// Where a family stands.
     pub(crate) fn limit(&self, family: Family) -> Limit {
-        let [v4, v6] = self.limits;
-        if family == Family::IPV6_UNICAST { v6 } else { v4 }
+        family_index(family).map_or(Limit::default(), |index| self.limits[index])
     }
 
     pub(crate) fn limit_mut(&mut self, family: Family) -> Option<&mut Limit> {
-        match family {
-            Family::IPV4_UNICAST => self.limits.first_mut(),
-            Family::IPV6_UNICAST => self.limits.last_mut(),
-            _ => None,
-        }
+        family_index(family).map(|index| &mut self.limits[index])
     }
 }

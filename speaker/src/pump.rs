@@ -17,6 +17,7 @@ impl Core {
             match alarm {
                 Alarm::RefreshOverdue(peer, family) => self.refresh_overdue(peer, family),
                 Alarm::AskAgain(peer, family) => self.ask_again(peer, family, now),
+                Alarm::TargetsOverdue(peer) => self.targets_overdue(peer),
             }
         }
         let had_to_sweep = self.rib.has_pending_work();

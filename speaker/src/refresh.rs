@@ -81,6 +81,9 @@ impl Core {
     fn end_refresh(&mut self, ix: PeerIx, family: Family) {
         if self.alarms.clear(Alarm::RefreshOverdue(ix, family)) {
             self.rib.sweep_stale(ix, family);
+            if family == Family::ROUTE_TARGET {
+                self.review_targets(ix);
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 //! Pure: from canonical attribute bytes (here) and session snapshots (`peer`) to [`crate::view`]
 //! structs.
 
+mod nlri;
 mod peer;
 
 use std::net::Ipv4Addr;
@@ -10,6 +11,7 @@ use std::net::Ipv4Addr;
 use bgp_wire::attr::{AsPath, AttrType, Community, ExtCommunity, LargeCommunity, attrs, origin};
 use bgp_wire::{Asn, NextHop};
 
+pub(crate) use self::nlri::{Shown, nlri};
 pub(crate) use self::peer::peer;
 use crate::view::AttributesView;
 

@@ -11,16 +11,16 @@ use std::net::IpAddr;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use bgp_wire::{Family, Prefix, V4Prefix, V6Prefix};
-use ipnet::IpNet;
-use rib::{Path, PathFlags, PeerIx, PeerKind, Reason, Rib, RowId, TableFamily, Verdict};
+use rib::{
+    FAMILIES, Path, PathFlags, PeerIx, PeerKind, Reason, Rib, RowId, TableFamily, Verdict,
+    each_family, with_family,
+};
 
 use crate::clock;
 use crate::core::{Core, Neighbor};
 use crate::engine::SpeakerHandle;
-use crate::fib::{ToNet, from_net};
 use crate::life::Life;
-use crate::render::attributes;
+use crate::render::{Shown, attributes, nlri};
 use crate::router::{Router, Shared};
 use crate::view::{
     CandidateView, Cursor, ExplainView, ExportView, FibHopView, FibTotalsView, FibView, Page,
@@ -29,6 +29,18 @@ use crate::view::{
 
 /// Rows looked at under one hold of a router's lock.
 const PAGE_ROWS: u32 = 2048;
+
+/// The families that have tables, as text.
+pub fn families() -> Vec<String> {
+    FAMILIES.iter().map(ToString::to_string).collect()
+}
+
+/// Whether a text names a route of some family: a prefix, or as `show routes` has it.
+pub fn is_route_name(text: &str) -> bool {
+    let mut named = false;
+    each_family!(P => named |= <P as Shown>::parse(text).is_some());
+    named
+}
 
 impl SpeakerHandle {
     /// Totals of all routers.
@@ -72,21 +84,20 @@ impl SpeakerHandle {
                 return Page { items: Vec::new(), next: None };
             };
             let named = query.router.as_deref().is_none_or(|name| router.name() == name);
-            if !named || cursor.family > 1 {
+            if !named || cursor.family >= FAMILIES.len() {
                 cursor = Cursor { router: cursor.router + 1, family: 0, row: 0 };
                 continue;
             }
-            let family = [Family::IPV4_UNICAST, Family::IPV6_UNICAST][cursor.family];
+            let family = FAMILIES[cursor.family];
             let asked = query.family.as_deref().is_none_or(|name| family.to_string() == name);
             let next_family = Cursor { family: cursor.family + 1, row: 0, ..cursor };
             if !asked {
                 cursor = next_family;
                 continue;
             }
-            let page = match cursor.family {
-                0 => router.route_page::<V4Prefix>(query, cursor.row),
-                _ => router.route_page::<V6Prefix>(query, cursor.row),
-            };
+            let row = cursor.row;
+            let page = with_family!(cursor.family, P => router.route_page::<P>(query, row));
+            let page = page.unwrap_or_default();
             let next = match page.1 {
                 Some(row) => Cursor { row, ..cursor },
                 None => next_family,
@@ -95,16 +106,18 @@ impl SpeakerHandle {
         }
     }
 
-    /// Why a prefix goes where it goes, in each router that knows it.
-    pub fn explain(&self, router: Option<&str>, prefix: IpNet) -> Vec<ExplainView> {
+    /// Why a route goes where it goes, in each router and family that knows it. A prefix, or the text
+    /// of a VPN or EVPN route as `show routes` has it.
+    pub fn explain(&self, router: Option<&str>, route: &str) -> Vec<ExplainView> {
         let routers = self.routers();
         let wanted = routers.iter().filter(|r| router.is_none_or(|name| r.name() == name));
-        wanted
-            .filter_map(|r| match from_net(prefix) {
-                Prefix::V4(p) => r.explain(p),
-                Prefix::V6(p) => r.explain(p),
-            })
-            .collect()
+        let mut views = Vec::new();
+        for router in wanted {
+            each_family!(P => if let Some(key) = <P as Shown>::parse(route) {
+                views.extend(router.explain(key));
+            });
+        }
+        views
     }
 
     /// Counts of kernel routes; `None` without a FIB. Cheap, for metrics.
@@ -196,15 +209,10 @@ impl Router {
         views
     }
 
-    fn route_page<P: TableFamily + ToNet>(
-        &self,
-        query: &RouteQuery,
-        from: u32,
-    ) -> (Vec<RouteView>, Option<u32>) {
+    fn route_page<P: Shown>(&self, query: &RouteQuery, from: u32) -> (Vec<RouteView>, Option<u32>) {
         let core = self.shared.core();
         if let Some(prefix) = &query.prefix {
-            let wanted = prefix.parse::<IpNet>().map(from_net).ok().and_then(P::narrow);
-            let row = wanted.and_then(|p| core.rib.row(p));
+            let row = P::parse(prefix).and_then(|key| core.rib.row(key));
             let items = row
                 .map_or_else(Vec::new, |row| core.page::<P>(self.name(), &query.table, row, 1).0);
             return (items, None);
@@ -212,7 +220,7 @@ impl Router {
         core.page::<P>(self.name(), &query.table, RowId(from), PAGE_ROWS)
     }
 
-    fn explain<P: TableFamily + ToNet>(&self, prefix: P) -> Option<ExplainView> {
+    fn explain<P: Shown>(&self, prefix: P) -> Option<ExplainView> {
         let core = self.shared.core();
         let explanation = core.rib.explain(prefix)?;
         let best = explanation.candidates.first().map(|c| c.path);
@@ -229,7 +237,7 @@ impl Router {
             })
             .collect();
         let kernel = self.shared.kernel.as_ref().and_then(|kernel| {
-            let route = core.fib.and_then(|_| core.kernel_route::<P>(explanation.row))?;
+            let route = core.fib.and_then(|_| P::kernel_route(&core, explanation.row))?;
             let next_hops = route.next_hops.iter().map(|hop| FibHopView {
                 via: hop.via,
                 dev: hop.ifindex.and_then(|i| kernel.name_of(i)),
@@ -269,9 +277,21 @@ impl Core {
             listening: Vec::new(),
             peers: self.neighbors.len(),
             established: self.neighbors.values().filter(|n| n.life.is_some()).count(),
-            tables: vec![self.table_view::<V4Prefix>(), self.table_view::<V6Prefix>()],
+            tables: self.table_views(),
             attribute_sets: self.rib.attrs.len(),
         }
+    }
+
+    /// Unicast always, the others once they have something.
+    fn table_views(&self) -> Vec<TableView> {
+        let mut views = Vec::new();
+        each_family!(P => {
+            let view = self.table_view::<P>();
+            if P::prefix_only() || view.paths > 0 {
+                views.push(view);
+            }
+        });
+        views
     }
 
     fn table_view<P: TableFamily>(&self) -> TableView {
@@ -283,7 +303,7 @@ impl Core {
         }
     }
 
-    fn page<P: TableFamily>(
+    fn page<P: Shown>(
         &self,
         router: &str,
         table: &RouteTable,
@@ -313,6 +333,7 @@ impl Core {
                 let Some(member) = life.member else { return (Vec::new(), None) };
                 let page = self.exports.adj_rib_out::<P>(&self.rib, member, from, rows);
                 let items = page.routes.iter().map(|route| RouteView {
+                    nlri: nlri(route.prefix, &route.rest, &route.attributes),
                     router: router.to_owned(),
                     prefix: route.prefix.to_string(),
                     family: P::FAMILY.to_string(),
@@ -337,7 +358,7 @@ impl Core {
         })
     }
 
-    fn route_view<P: TableFamily>(&self, router: &str, prefix: P, path: &Path) -> RouteView {
+    fn route_view<P: Shown>(&self, router: &str, prefix: P, path: &Path) -> RouteView {
         let info = self.rib.peers().info(path.peer);
         let is_local = info.kind == PeerKind::Local;
         let name = match self.lives.get(path.peer) {
@@ -351,7 +372,9 @@ impl Core {
             Some(kernel) => kernel.name_of(i),
             None => Some(i.to_string()),
         });
+        let canonical = self.rib.attrs.bytes(path.attr);
         RouteView {
+            nlri: nlri(prefix, self.rib.next_hops.rest(path.next_hop), canonical),
             router: router.to_owned(),
             prefix: prefix.to_string(),
             family: P::FAMILY.to_string(),
@@ -412,6 +435,7 @@ fn detail(rib: &Rib, path: &Path, best: Option<&Path>, verdict: Verdict) -> Stri
         }
         Reason::PeerAddress => format!("peer address {} > {}", info(path).addr, info(best).addr),
         Reason::PathId => format!("path id {} > {}", path.path_id, best.path_id),
+        Reason::MacMobility => "the station moved later, or must not move".to_owned(),
         Reason::LocallyOriginated => "received, the best one is originated here".to_owned(),
         Reason::Existing => "equal, and the best one was there first".to_owned(),
         _ => String::new(),

@@ -6,33 +6,50 @@
 //! wherever import policy made another of it ([`Originals`]), and the rows are gone through in
 //! slices. In both cases a route that comes out as before changes nothing: nobody is told.
 //! **Invariants**: an original is held exactly as long as its path is, and one reference to its set
-//! with it. **Cost**: about 48 octets a path that policy edits (a table that policy only filters, or
+//! with it. **Cost**: about 60 octets a path that policy edits (a table that policy only filters, or
 //! does not touch, costs nothing), and the sets as sent, each once.
 //! **References**: RFC 4271 section 9.1.1, RFC 2918 section 1.
 
-use bgp_wire::{Prefix, V4Prefix, V6Prefix};
+use bgp_wire::Nlri;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use rib::policy::ImportVerdict;
-use rib::{AttrId, AttrTable, PathFlags, PeerIx, RowId, TableFamily};
+use rib::{AttrId, AttrTable, FAMILY_COUNT, PathFlags, PeerIx, RowId, TableFamily, with_family};
+use smallvec::SmallVec;
 
 use crate::core::Core;
 
+/// What a path is called in any family: its family, its route as withdrawn, its path identifier.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct PathName {
+    family: usize,
+    route: SmallVec<[u8; 24]>,
+    path_id: u32,
+}
+
+impl PathName {
+    pub(crate) fn of<P: TableFamily>(key: P, path_id: u32) -> Self {
+        let mut route = Vec::with_capacity(40);
+        key.join(&[]).put_withdrawn(&mut route);
+        Self { family: P::INDEX, route: SmallVec::from_slice(&route), path_id }
+    }
+}
+
 /// The attributes as a neighbour without route refresh sent them, where policy changed them.
 #[derive(Debug, Default)]
-pub(crate) struct Originals(HashMap<(Prefix, u32), AttrId, RandomState>);
+pub(crate) struct Originals(HashMap<PathName, AttrId, RandomState>);
 
 impl Originals {
     /// A path was taken in: as `accepted`, sent as `received`.
     pub(crate) fn note(
         &mut self,
         attrs: &mut AttrTable,
-        path: (Prefix, u32),
+        path: PathName,
         received: AttrId,
         accepted: AttrId,
     ) {
         if received == accepted {
-            self.forget(attrs, path);
+            self.forget(attrs, &path);
             return;
         }
         attrs.retain(received);
@@ -42,8 +59,8 @@ impl Originals {
     }
 
     /// A path is gone, or is held as it was sent.
-    pub(crate) fn forget(&mut self, attrs: &mut AttrTable, path: (Prefix, u32)) {
-        if let Some(old) = self.0.remove(&path) {
+    pub(crate) fn forget(&mut self, attrs: &mut AttrTable, path: &PathName) {
+        if let Some(old) = self.0.remove(path) {
             attrs.release(old);
         }
     }
@@ -85,10 +102,8 @@ impl Core {
         while budget > 0
             && let Some(walk) = self.reimports.last().copied()
         {
-            let next = match walk.family {
-                0 => self.reimport_rows::<V4Prefix>(walk, &mut budget),
-                _ => self.reimport_rows::<V6Prefix>(walk, &mut budget),
-            };
+            let next = with_family!(walk.family, P => self.reimport_rows::<P>(walk, &mut budget));
+            let next = next.flatten();
             match (next, self.reimports.last_mut()) {
                 (Some(next), Some(walk)) => *walk = next,
                 _ => drop(self.reimports.pop()),
@@ -114,14 +129,16 @@ impl Core {
         }
         match (end < slots && counts.received > 0, walk.family) {
             (true, _) => Some(Reimport { row: end, ..walk }),
-            (false, 0) => Some(Reimport { family: 1, row: 0, ..walk }),
+            (false, family) if family + 1 < FAMILY_COUNT => {
+                Some(Reimport { family: family + 1, row: 0, ..walk })
+            }
             (false, _) => None,
         }
     }
 
     fn reimport_row<P: TableFamily>(&mut self, peer: PeerIx, row: RowId) {
         // Stale paths are about to be sent again or to go.
-        let ours: smallvec::SmallVec<[rib::Path; 4]> = (self.rib.paths::<P>(row))
+        let ours: SmallVec<[rib::Path; 4]> = (self.rib.paths::<P>(row))
             .filter(|path| path.peer == peer && !self.rib.is_stale::<P>(path))
             .copied()
             .collect();
@@ -131,7 +148,7 @@ impl Core {
         let prefix = self.rib.prefix::<P>(row);
         let Some(mut life) = self.lives.take(peer) else { return };
         for path in ours {
-            let key = (prefix.into(), path.path_id);
+            let key = PathName::of(prefix, path.path_id);
             let kept = life.originals.as_ref().and_then(|o| o.0.get(&key)).copied();
             let received = kept.unwrap_or(path.attr);
             let canonical = self.rib.attrs.bytes(received);

@@ -5,15 +5,17 @@
 //! tables.
 
 use bgp_wire::Family;
-use rib::PathFlags;
+use rib::{FAMILY_COUNT, PathFlags, family_index};
 
 use crate::view::FamilyCountsView;
 
 /// Counts of one session, or of all sessions with a neighbour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
-    v4: FamilyCountsView,
-    v6: FamilyCountsView,
+    families: [FamilyCountsView; FAMILY_COUNT],
+    /// EVPN routes whose value does not fit their type (RFC 7606 section 5.4), and routes of unknown
+    /// types with more octets than are kept.
+    pub(crate) unusable_routes: u64,
     /// UPDATEs whose attributes were malformed (RFC 7606 treat-as-withdraw).
     pub(crate) treated_as_withdraw: u64,
     /// Malformed attributes that were dropped (RFC 7606 attribute discard).
@@ -23,25 +25,17 @@ pub(crate) struct Tally {
 impl Tally {
     /// Counts of a family.
     pub(crate) fn of(&self, family: Family) -> FamilyCountsView {
-        match family {
-            Family::IPV4_UNICAST => self.v4,
-            Family::IPV6_UNICAST => self.v6,
-            _ => FamilyCountsView::default(),
-        }
+        family_index(family).map_or_else(Default::default, |index| self.families[index])
     }
 
     /// Counts of a family, to count on; those of a family without a table are not kept.
     pub(crate) fn family(&mut self, family: Family) -> Option<&mut FamilyCountsView> {
-        match family {
-            Family::IPV4_UNICAST => Some(&mut self.v4),
-            Family::IPV6_UNICAST => Some(&mut self.v6),
-            _ => None,
-        }
+        family_index(family).map(|index| &mut self.families[index])
     }
 
     /// All families that have a table.
     pub(crate) fn families(&self) -> impl Iterator<Item = &FamilyCountsView> {
-        [&self.v4, &self.v6].into_iter()
+        self.families.iter()
     }
 
     /// `count` prefixes of one message were announced, with these flags.
@@ -65,7 +59,8 @@ impl Tally {
 
     /// Adds what another session counted.
     pub(crate) fn add(&mut self, other: &Self) {
-        for (mine, theirs) in [(&mut self.v4, &other.v4), (&mut self.v6, &other.v6)] {
+        self.unusable_routes += other.unusable_routes;
+        for (mine, theirs) in self.families.iter_mut().zip(&other.families) {
             mine.announced += theirs.announced;
             mine.withdrawn += theirs.withdrawn;
             mine.denied_by_policy += theirs.denied_by_policy;

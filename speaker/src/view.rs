@@ -27,7 +27,8 @@ pub use peer::{
 pub struct RouteView {
     /// Router whose table this is.
     pub router: String,
-    /// The destination.
+    /// The destination: a prefix, `65001:1:192.0.2.0/24` of a VPN route, type and key fields of an
+    /// EVPN route.
     pub prefix: String,
     /// For example `ipv4/unicast`.
     pub family: String,
@@ -45,9 +46,30 @@ pub struct RouteView {
     pub multipath: bool,
     /// `eligible`, or why the path takes no part in the decision.
     pub status: String,
+    /// What its NLRI say beside the prefix.
+    #[serde(flatten)]
+    pub nlri: NlriView,
     /// The attributes.
     #[serde(flatten)]
     pub attributes: AttributesView,
+}
+
+/// What the NLRI of labelled, VPN and EVPN routes say beside their prefix; empty for unicast.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NlriView {
+    /// Route distinguisher; also part of `prefix`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rd: Option<String>,
+    /// MPLS labels, top first; of EVPN routes with VXLAN encapsulation the VNIs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<u32>,
+    /// Ethernet segment of an EVPN route, where it is not part of `prefix` and not zero.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub esi: Option<String>,
+    /// Gateway of an EVPN route, where it is not zero.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<IpAddr>,
 }
 
 /// Path attributes in their text forms.

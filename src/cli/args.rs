@@ -156,9 +156,9 @@ pub enum ShowWhat {
     /// All paths known; `*>` best, `*=` shares traffic with the best, `x` takes no part
     #[command(visible_alias = "route")]
     Routes {
-        /// Only this prefix
-        prefix: Option<ipnet::IpNet>,
-        /// Only this family, for example ipv4/unicast
+        /// Only this prefix; of VPN and EVPN routes the text in the prefix column, quoted
+        prefix: Option<String>,
+        /// Only this family, for example ipv4/unicast, vpnv4, evpn
         #[arg(long, value_name = "AFI/SAFI", value_parser = family)]
         family: Option<String>,
     },
@@ -166,7 +166,7 @@ pub enum ShowWhat {
     Advertised {
         /// Neighbour's name or address
         peer: String,
-        /// Only this family, for example ipv4/unicast
+        /// Only this family, for example ipv4/unicast, vpnv4, evpn
         #[arg(long, value_name = "AFI/SAFI", value_parser = family)]
         family: Option<String>,
     },
@@ -174,7 +174,7 @@ pub enum ShowWhat {
     Received {
         /// Neighbour's name or address
         peer: String,
-        /// Only this family, for example ipv4/unicast
+        /// Only this family, for example ipv4/unicast, vpnv4, evpn
         #[arg(long, value_name = "AFI/SAFI", value_parser = family)]
         family: Option<String>,
     },
@@ -202,8 +202,8 @@ pub struct ExplainArgs {
 pub enum ExplainWhat {
     /// Every candidate for a prefix, the winner, and the step at which each other path lost
     Route {
-        /// The prefix, exactly as announced
-        prefix: ipnet::IpNet,
+        /// The prefix, exactly as announced; of VPN and EVPN routes as `show routes` has it, quoted
+        prefix: String,
     },
 }
 
@@ -260,16 +260,21 @@ fn control_path_for(root: bool, runtime_dir: Option<std::ffi::OsString>) -> Opti
 }
 
 fn family(text: &str) -> Result<String, String> {
-    const KNOWN: [&str; 2] = ["ipv4/unicast", "ipv6/unicast"];
-    let wanted = match text.to_ascii_lowercase().as_str() {
-        "ipv4" | "4" => "ipv4/unicast".to_owned(),
-        "ipv6" | "6" => "ipv6/unicast".to_owned(),
-        other => other.to_owned(),
+    let lower = text.to_ascii_lowercase();
+    let wanted = match lower.as_str() {
+        "ipv4" | "4" => "ipv4/unicast",
+        "ipv6" | "6" => "ipv6/unicast",
+        "vpnv4" => "ipv4/vpn",
+        "vpnv6" => "ipv6/vpn",
+        "evpn" => "l2vpn/evpn",
+        "rtc" => "ipv4/route-target",
+        other => other,
     };
-    if KNOWN.contains(&wanted.as_str()) {
-        return Ok(wanted);
+    let known = speaker::families();
+    if known.iter().any(|family| family == wanted) {
+        return Ok(wanted.to_owned());
     }
-    Err(format!("expected {}", KNOWN.join(" or ")))
+    Err(format!("expected {}", known.join(" or ")))
 }
 
 #[cfg(test)]

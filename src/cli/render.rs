@@ -4,7 +4,9 @@
 
 use std::fmt::Write as _;
 
-use speaker::view::{CandidateView, ExplainView, FibHopView, FibView, PeerView, RouteView};
+use speaker::view::{
+    CandidateView, ExplainView, FibHopView, FibView, NlriView, PeerView, RouteView,
+};
 
 use crate::control::ObjectView;
 
@@ -163,6 +165,15 @@ fn next_hop(route: &RouteView) -> Option<&str> {
     Some(route.attributes.next_hop.as_str()).filter(|hop| !["", "0.0.0.0", "::"].contains(hop))
 }
 
+/// What the NLRI say beside the prefix.
+fn nlri_notes(nlri: &NlriView) -> Vec<String> {
+    let labels: Vec<_> = nlri.labels.iter().map(u32::to_string).collect();
+    let labels = (!labels.is_empty()).then(|| format!("label {}", labels.join(",")));
+    let esi = nlri.esi.as_ref().map(|esi| format!("esi {esi}"));
+    let gateway = nlri.gateway.map(|gateway| format!("gateway {gateway}"));
+    [labels, esi, gateway].into_iter().flatten().collect()
+}
+
 fn route_note(route: &RouteView) -> String {
     let a = &route.attributes;
     let mut notes = Vec::new();
@@ -172,6 +183,7 @@ fn route_note(route: &RouteView) -> String {
     if route.path_id != 0 {
         notes.push(format!("path-id {}", route.path_id));
     }
+    notes.extend(nlri_notes(&route.nlri));
     notes.extend(
         [&a.communities, &a.ext_communities, &a.large_communities]
             .into_iter()
@@ -275,6 +287,7 @@ fn explain_candidate(text: &mut String, candidate: &CandidateView) {
         if a.as_path.is_empty() { "(empty)" } else { a.as_path.as_str() }
     ));
     attributes.push(format!("origin {}", a.origin));
+    attributes.extend(nlri_notes(&route.nlri));
     attributes.extend(a.local_pref.map(|n| format!("local preference {n}")));
     attributes.extend(a.med.map(|n| format!("MED {n}")));
     let _ = writeln!(text, "       {}", attributes.join(", "));

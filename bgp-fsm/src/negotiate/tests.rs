@@ -140,7 +140,7 @@ fn a_feature_is_on_when_both_offer_it() {
     assert!(session.ebgp && session.as4 && session.route_refresh);
     assert!(!session.extended_message && session.max_message() == 4096);
     assert_eq!(session.max_received(), 65535, "we have offered it");
-    assert!(!session.ext_next_hop_v4 && !session.enhanced_route_refresh);
+    assert!(session.ext_next_hop.is_empty() && !session.enhanced_route_refresh);
     assert!(session.add_path_rx.is_empty() && session.add_path_tx.is_empty());
 
     theirs.extended_message = true;
@@ -150,7 +150,8 @@ fn a_feature_is_on_when_both_offer_it() {
         vec![(family, AddPathDirection::Both), (Family::IPV6_UNICAST, AddPathDirection::Both)];
     let session = negotiate(&cfg, &local_open(&cfg), &local_open(&theirs));
     assert!(session.extended_message && session.max_message() == 65535);
-    assert!(session.ext_next_hop_v4 && session.enhanced_route_refresh);
+    assert!(session.enhanced_route_refresh);
+    assert_eq!(session.ext_next_hop, FamilySet::IPV4_UNICAST);
     assert_eq!(session.add_path_rx, FamilySet::IPV4_UNICAST, "we receive, they send");
     assert!(session.add_path_tx.is_empty());
     // The peer's view is the mirror image.
@@ -226,4 +227,29 @@ fn changes_are_sorted_by_what_they_cost() {
     new.hold_time = HoldTime::Off;
     new.families.pop();
     assert_eq!(old.impact(&new).reset, ["hold_time", "families"]);
+}
+
+#[test]
+fn ipv6_next_hops_are_agreed_on_family_by_family() {
+    let families = [Family::IPV4_UNICAST, Family::IPV4_VPN, Family::IPV6_VPN, Family::EVPN];
+    let mut cfg = config();
+    cfg.families = families.to_vec();
+    cfg.extended_next_hop = true;
+    let offered = |cfg: &PeerConfig| {
+        let list = local_open(cfg).capabilities.into_iter().find_map(|c| match c {
+            Capability::ExtendedNextHop(list) => Some(list),
+            _ => None,
+        });
+        list.map(|list| list.into_iter().map(|e| e.family).collect::<Vec<_>>())
+    };
+    assert_eq!(offered(&cfg), Some(vec![Family::IPV4_UNICAST, Family::IPV4_VPN]));
+    let mut theirs = PeerConfig::new(Asn(65002), RemoteAs::External, Ipv4Addr::new(10, 0, 0, 2));
+    theirs.families = vec![Family::IPV4_VPN, Family::IPV4_LABELED, Family::EVPN];
+    theirs.extended_next_hop = true;
+    assert_eq!(offered(&theirs), Some(vec![Family::IPV4_LABELED, Family::IPV4_VPN]));
+    let session = negotiate(&cfg, &local_open(&cfg), &local_open(&theirs));
+    assert_eq!(session.families, [Family::IPV4_VPN, Family::EVPN].into_iter().collect());
+    assert_eq!(session.ext_next_hop, [Family::IPV4_VPN].into_iter().collect());
+    cfg.families = vec![Family::IPV6_VPN];
+    assert_eq!(offered(&cfg), None);
 }

@@ -63,7 +63,7 @@ fn status(
             .originations
             .iter()
             .map(|o| {
-                let explained = speaker.explain(Some(router.name.as_str()), o.prefix);
+                let explained = speaker.explain(Some(router.name.as_str()), &o.prefix.to_string());
                 let advertised = explained.iter().flat_map(|e| &e.advertised);
                 let advertised_to = advertised.filter(|a| a.sent).count();
                 let best = explained

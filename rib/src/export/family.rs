@@ -1,6 +1,6 @@
 //! One address family of an update group: from changed rows to the Adj-RIB-Out and its frames.
 //!
-//! **For**: the hot path of the exporter. **Sits**: two in each group, driven by [`super::group`].
+//! **For**: the hot path of the exporter. **Sits**: one a family in each group, driven by [`super::group`].
 //! **How it works**: for each changed row the best path is read, its export result looked up in the
 //! memo (the last result is kept at hand, for neighbouring rows tend to share their attributes), and
 //! compared with the row's entry. A difference updates the entry, goes into the batch for the
@@ -29,7 +29,7 @@ use crate::{
     policy::{Compiled, PrefixClass},
 };
 
-/// What both families of a group use.
+/// What all families of a group use.
 #[derive(Debug)]
 pub(super) struct Core {
     pub(super) key: GroupKey,
@@ -211,11 +211,15 @@ impl<P: TableFamily> FamilyExport<P> {
         path: &Path,
         prefix: P,
     ) -> OutId {
-        let key = memo_key(&core.key, self.reads_next_hop, rib, path);
-        match self.last {
+        let key = memo_key::<P>(&core.key, self.reads_next_hop, rib, path);
+        let out = match self.last {
             Some((last, out)) if last == key => out,
             _ => self.result(core, rib, path, key, prefix),
+        };
+        if P::HAS_REST && out != OutId(0) {
+            return self.outs.with_rest(out, rib.next_hops.rest(path.next_hop));
         }
+        out
     }
 
     fn result(
@@ -275,9 +279,11 @@ impl<P: TableFamily> FamilyExport<P> {
     }
 
     /// Whether two entries, the other of another group, are sent alike.
-    pub(super) fn same_as(&self, out: OutId, other: &Self, theirs: OutId) -> bool {
-        let (ours, theirs) = (self.outs.entry(out), other.outs.entry(theirs));
-        ours.canonical == theirs.canonical && ours.next_hop == theirs.next_hop
+    pub(super) fn same_as(&self, out: OutId, other: &Self, theirs_id: OutId) -> bool {
+        let (ours, theirs) = (self.outs.entry(out), other.outs.entry(theirs_id));
+        ours.canonical == theirs.canonical
+            && ours.next_hop == theirs.next_hop
+            && self.outs.rest(out) == other.outs.rest(theirs_id)
     }
 
     /// Starts from the entries of another group of the same kind, to be looked at again.
@@ -285,6 +291,7 @@ impl<P: TableFamily> FamilyExport<P> {
         for (at, entry) in other.adj.iter() {
             let out = other.outs.entry(entry.out);
             let out = self.outs.intern(&out.canonical, out.next_hop);
+            let out = self.outs.with_rest(out, other.outs.rest(entry.out));
             self.adj.set(at, AdjOut { out, ..entry });
         }
         if let (Some(ours), Some(theirs)) = (&mut self.several, &other.several) {
@@ -393,7 +400,12 @@ pub(super) fn is_local(rib: &Rib, peer: PeerIx) -> bool {
 
 /// What the export rules look at, of the path of a row.
 #[inline]
-fn memo_key(key: &GroupKey, reads_next_hop: bool, rib: &Rib, path: &Path) -> MemoKey {
+fn memo_key<P: TableFamily>(
+    key: &GroupKey,
+    reads_next_hop: bool,
+    rib: &Rib,
+    path: &Path,
+) -> MemoKey {
     let info = rib.peers().info(path.peer);
     let (kind, internal) = match info.kind {
         PeerKind::Local => (0, false),
@@ -401,9 +413,11 @@ fn memo_key(key: &GroupKey, reads_next_hop: bool, rib: &Rib, path: &Path) -> Mem
         PeerKind::Ibgp { client: false } => (2, true),
         PeerKind::Ibgp { client: true } => (3, true),
     };
+    // Rules never look at the rest.
+    let next_hop = if P::HAS_REST { rib.next_hops.base(path.next_hop) } else { path.next_hop };
     MemoKey {
         attr: path.attr,
-        next_hop: if reads_next_hop && kind != 0 { path.next_hop } else { NextHopId::LOCAL },
+        next_hop: if reads_next_hop && kind != 0 { next_hop } else { NextHopId::LOCAL },
         source_id: if internal && !key.is_ebgp() { info.router_id.to_bits() } else { 0 },
         class: ANY_CLASS,
         kind,

@@ -1,4 +1,4 @@
-//! One update group: members, both families, and the order of its work.
+//! One update group: members, families, and the order of its work.
 //!
 //! **For**: peers that are sent the same bytes. **Sits**: owned by [`super::Exports`]. **How it
 //! works**: a turn of the pump does, in this order and within its budget:
@@ -14,18 +14,24 @@
 
 use std::any::Any;
 
-use bgp_wire::{Family, V4Prefix, V6Prefix};
+use bgp_wire::{RouteTargetMembership, V4Prefix, V6Prefix};
 use bytes::Bytes;
 
 use super::{
-    AddPathSend, FrameSink, GroupKey,
+    AddPathSend, FrameSink, GroupKey, RouteTargets,
     family::{Core, FamilyExport},
     outstanding::Outstanding,
     refresh::Refreshes,
     roster::{Place, Roster},
     rules::Buffers,
 };
-use crate::{ConsumerIx, Interest, PeerIx, Rib, RowId, TableFamily, policy::Compiled};
+use crate::{
+    ConsumerIx, FAMILIES, Interest, PeerIx, Rib, RowId, TableFamily, each_family,
+    family::{EvpnRowKey, LabeledKey, VpnKey},
+    family_index,
+    policy::Compiled,
+    with_family,
+};
 
 /// Rows looked at between two checks of who has room, so that a queue overshoots by a few MiB at
 /// worst.
@@ -44,23 +50,71 @@ pub(super) struct Group {
 
 #[derive(Debug)]
 pub(super) struct Families {
-    pub(super) v4: FamilyExport<V4Prefix>,
-    pub(super) v6: FamilyExport<V6Prefix>,
+    v4: FamilyExport<V4Prefix>,
+    v6: FamilyExport<V6Prefix>,
+    labeled_v4: FamilyExport<LabeledKey<V4Prefix>>,
+    labeled_v6: FamilyExport<LabeledKey<V6Prefix>>,
+    vpn_v4: FamilyExport<VpnKey<V4Prefix>>,
+    vpn_v6: FamilyExport<VpnKey<V6Prefix>>,
+    evpn: FamilyExport<EvpnRowKey>,
+    route_target: FamilyExport<RouteTargetMembership>,
+}
+
+/// The field of a family, as something to be downcast.
+macro_rules! field {
+    ($families:expr, $index:expr, $($mutable:tt)?) => {
+        match $index {
+            V4Prefix::INDEX => &$($mutable)? $families.v4,
+            V6Prefix::INDEX => &$($mutable)? $families.v6,
+            LabeledKey::<V4Prefix>::INDEX => &$($mutable)? $families.labeled_v4,
+            LabeledKey::<V6Prefix>::INDEX => &$($mutable)? $families.labeled_v6,
+            VpnKey::<V4Prefix>::INDEX => &$($mutable)? $families.vpn_v4,
+            VpnKey::<V6Prefix>::INDEX => &$($mutable)? $families.vpn_v6,
+            EvpnRowKey::INDEX => &$($mutable)? $families.evpn,
+            _ => &$($mutable)? $families.route_target,
+        }
+    };
 }
 
 impl Families {
+    fn new(key: &GroupKey) -> Self {
+        Self {
+            v4: FamilyExport::new(key),
+            v6: FamilyExport::new(key),
+            labeled_v4: FamilyExport::new(key),
+            labeled_v6: FamilyExport::new(key),
+            vpn_v4: FamilyExport::new(key),
+            vpn_v6: FamilyExport::new(key),
+            evpn: FamilyExport::new(key),
+            route_target: FamilyExport::new(key),
+        }
+    }
+
+    /// Nothing is advertised in any family.
+    fn is_empty(&self) -> bool {
+        let mut empty = true;
+        each_family!(P => empty &= self.of::<P>().adj.is_empty());
+        empty
+    }
+
+    /// A cohort lacks nothing of any family.
+    fn is_settled(&self, cohort: usize) -> bool {
+        let mut settled = true;
+        each_family!(P => settled &= self.of::<P>().outstanding[cohort].is_empty());
+        settled
+    }
+
     /// The family of prefix type `P`.
     #[inline]
     pub(super) fn of<P: TableFamily>(&self) -> &FamilyExport<P> {
-        let family: &dyn Any = if P::INDEX == V4Prefix::INDEX { &self.v4 } else { &self.v6 };
+        let family: &dyn Any = field!(self, P::INDEX,);
         family.downcast_ref().expect("the index of a family tells its type")
     }
 
     /// The family of prefix type `P`.
     #[inline]
     pub(super) fn of_mut<P: TableFamily>(&mut self) -> &mut FamilyExport<P> {
-        let family: &mut dyn Any =
-            if P::INDEX == V4Prefix::INDEX { &mut self.v4 } else { &mut self.v6 };
+        let family: &mut dyn Any = field!(self, P::INDEX, mut);
         family.downcast_mut().expect("the index of a family tells its type")
     }
 }
@@ -68,11 +122,11 @@ impl Families {
 impl Group {
     /// A group without members that has yet to look at every row.
     pub(super) fn new(rib: &mut Rib, key: GroupKey) -> Self {
-        let several = [key.add_path_v4, key.add_path_v6].iter().any(|s| *s != AddPathSend::Off);
+        let several = FAMILIES.iter().any(|family| key.add_path(*family) != AddPathSend::Off);
         let interest = if several { Interest::Paths } else { Interest::Best };
         let consumer = rib.register_consumer(interest, key.families);
         Self {
-            families: Families { v4: FamilyExport::new(&key), v6: FamilyExport::new(&key) },
+            families: Families::new(&key),
             core: Core { policy: Compiled::new(&key.policy), key, buffers: Buffers::default() },
             roster: Roster::default(),
             refreshes: Refreshes::default(),
@@ -83,8 +137,7 @@ impl Group {
 
     /// Gives back everything held in the tables.
     pub(super) fn dissolve(mut self, rib: &mut Rib) {
-        self.families.v4.forget(rib);
-        self.families.v6.forget(rib);
+        each_family!(P => self.families.of_mut::<P>().forget(rib));
         rib.remove_consumer(self.consumer);
     }
 
@@ -92,17 +145,16 @@ impl Group {
     pub(super) fn rekey(&mut self, rib: &mut Rib, key: GroupKey) {
         self.core.policy = Compiled::new(&key.policy);
         self.core.key = key;
-        self.families.v4.rekey(rib, &self.core.key);
-        self.families.v6.rekey(rib, &self.core.key);
-        rib.replay::<V4Prefix>(self.consumer);
-        rib.replay::<V6Prefix>(self.consumer);
+        each_family!(P => {
+            self.families.of_mut::<P>().rekey(rib, &self.core.key);
+            rib.replay::<P>(self.consumer);
+        });
     }
 
     /// A peer that holds nothing becomes a member.
     pub(super) fn join(&mut self, peer: PeerIx) {
         self.roster.owe_end_of_rib(peer);
-        let nothing = self.families.v4.adj.is_empty() && self.families.v6.adj.is_empty();
-        if nothing {
+        if self.families.is_empty() {
             self.roster.put(peer, Place::InSync);
             return;
         }
@@ -110,8 +162,7 @@ impl Group {
             Some(cohort) => cohort,
             None => {
                 let cohort = self.new_cohort(false);
-                self.want_all::<V4Prefix>(cohort);
-                self.want_all::<V6Prefix>(cohort);
+                each_family!(P => self.want_all::<P>(cohort));
                 cohort
             }
         };
@@ -130,8 +181,9 @@ impl Group {
     /// An empty cohort that lacks nothing.
     pub(super) fn new_cohort(&mut self, started: bool) -> u16 {
         let cohort = self.roster.new_cohort(started);
-        *self.families.v4.outstanding_mut(cohort) = Outstanding::new();
-        *self.families.v6.outstanding_mut(cohort) = Outstanding::new();
+        each_family!(P => {
+            *self.families.of_mut::<P>().outstanding_mut(cohort) = Outstanding::new();
+        });
         cohort
     }
 
@@ -163,9 +215,10 @@ impl Group {
 
     fn split(&mut self, from: u16, peers: &[PeerIx]) -> u16 {
         let to = self.roster.new_cohort(true);
-        let Families { v4, v6 } = &mut self.families;
-        *v4.outstanding_mut(to) = v4.outstanding[usize::from(from)].clone();
-        *v6.outstanding_mut(to) = v6.outstanding[usize::from(from)].clone();
+        each_family!(P => {
+            let family = self.families.of_mut::<P>();
+            *family.outstanding_mut(to) = family.outstanding[usize::from(from)].clone();
+        });
         for &peer in peers {
             self.roster.put(peer, Place::Cohort(to));
         }
@@ -179,16 +232,15 @@ impl Group {
         sink: &mut impl FrameSink,
         budget: &mut usize,
     ) -> bool {
-        let mut more = self.drain::<V4Prefix>(rib, sink, budget);
-        more |= self.drain::<V6Prefix>(rib, sink, budget);
+        let mut more = false;
+        each_family!(P => more |= self.drain::<P>(rib, sink, budget));
         let drained = !more;
         more |= self.serve_cohorts(rib, sink, budget);
         if drained {
             self.fresh = false;
             more |= self.finish_members(sink);
         }
-        self.families.v4.tidy(rib);
-        self.families.v6.tidy(rib);
+        each_family!(P => self.families.of_mut::<P>().tidy(rib));
         more
     }
 
@@ -281,27 +333,29 @@ impl Group {
             if !slow.is_empty() {
                 self.split(cohort, &slow);
             }
-            let Families { v4, v6 } = &mut self.families;
             if !self.refreshes.is_empty() {
                 let members = self.roster.cohort(cohort);
                 self.refreshes.begin(members, sink);
-                let is_done = |family| match family {
-                    Family::IPV4_UNICAST => v4.outstanding[at].is_empty(),
-                    _ => v6.outstanding[at].is_empty(),
+                let families = &self.families;
+                let is_done = |family| {
+                    let index = family_index(family);
+                    let done = |index: usize| with_family!(index, P => families.of::<P>().outstanding[at].is_empty());
+                    index.and_then(done).unwrap_or(true)
                 };
                 self.refreshes.end(members, is_done, sink);
             }
-            if v4.outstanding[at].is_empty() && v6.outstanding[at].is_empty() {
+            if self.families.is_settled(at) {
                 break;
             }
             if *budget == 0 {
                 return true;
             }
             self.roster.start(cohort);
-            let mut served = v4.serve(&self.roster, rib, cohort, STEP.min(*budget), sink);
-            if served == 0 {
-                served = v6.serve(&self.roster, rib, cohort, STEP.min(*budget), sink);
-            }
+            let mut served = 0;
+            each_family!(P => if served == 0 {
+                let family = self.families.of_mut::<P>();
+                served = family.serve(&self.roster, rib, cohort, STEP.min(*budget), sink);
+            });
             *budget -= served;
         }
         for peer in self.roster.cohort(cohort).to_vec() {
@@ -312,7 +366,7 @@ impl Group {
 
     /// Returns whether that makes more to do.
     fn finish_members(&mut self, sink: &mut impl FrameSink) -> bool {
-        if !self.roster.has_unfinished() {
+        if !self.roster.has_unfinished() || self.core.key.targets == RouteTargets::Pending {
             return false;
         }
         let finished = self.roster.take_finished();
@@ -320,7 +374,7 @@ impl Group {
             return false;
         }
         let mut buf = Vec::new();
-        for family in [Family::IPV4_UNICAST, Family::IPV6_UNICAST] {
+        for family in FAMILIES {
             if self.core.key.families.contains(family) {
                 bgp_wire::end_of_rib(family, &mut buf);
             }

@@ -16,7 +16,8 @@ use std::{
 use bgp_wire::{Asn, Family, FamilySet, V4Prefix, V6Prefix};
 use smallvec::SmallVec;
 
-use crate::policy::Chain;
+use super::RouteTargets;
+use crate::{FAMILY_COUNT, family_index, keeps_next_hop, policy::Chain};
 
 /// The kind of session towards the members.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
@@ -101,22 +102,21 @@ pub struct GroupKey {
     pub as4: bool,
     /// Longest message the members accept, in octets: 4096, or up to 65535 (RFC 8654).
     pub max_len: usize,
-    /// Families negotiated, IPv4 and IPv6 unicast among them being served.
+    /// Families negotiated; those that have a table ([`FAMILIES`](crate::FAMILIES)) are served.
     pub families: FamilySet,
-    /// Which paths of an IPv4 prefix are sent; other than `Off` the members expect a path identifier
-    /// with each IPv4 prefix (RFC 7911).
-    pub add_path_v4: AddPathSend,
-    /// The same for IPv6.
-    pub add_path_v6: AddPathSend,
+    /// Which paths of a prefix are sent, by [`family_index`]; other than `Off` the members expect a
+    /// path identifier with each route of the family (RFC 7911).
+    pub add_path: [AddPathSend; FAMILY_COUNT],
     /// Our IPv4 address as a next hop.
     pub next_hop_v4: Option<Ipv4Addr>,
     /// Our global (or only) IPv6 address as a next hop.
     pub next_hop_v6: Option<Ipv6Addr>,
     /// Our link-local address as a next hop, where the members share a link with us.
     pub link_local: Option<Ipv6Addr>,
-    /// The members take IPv4 prefixes with an IPv6 next hop (RFC 8950).
-    pub ext_next_hop_v4: bool,
-    /// The next hop of received routes. Originated routes always have our own.
+    /// IPv4 families whose routes the members take with an IPv6 next hop (RFC 8950).
+    pub ext_next_hop: FamilySet,
+    /// The next hop of received routes. Originated routes always have our own; of routes with labels
+    /// the next hop always stays ([`keeps_next_hop`]).
     pub next_hop: NextHopMode,
     /// The subnet that we share with external members one hop away.
     pub shared_v4: Option<V4Prefix>,
@@ -129,6 +129,8 @@ pub struct GroupKey {
     pub long_lived: bool,
     /// LOCAL_PREF sent to internal members for routes that carry none.
     pub default_local_pref: u32,
+    /// Which route targets the members asked for (RFC 4684).
+    pub targets: RouteTargets,
     /// Export policy; shared, compared by content.
     pub policy: Arc<Chain>,
     /// What is considered at all.
@@ -152,18 +154,18 @@ impl GroupKey {
             as4: true,
             max_len: bgp_wire::MAX_MESSAGE,
             families: [Family::IPV4_UNICAST, Family::IPV6_UNICAST].into_iter().collect(),
-            add_path_v4: AddPathSend::Off,
-            add_path_v6: AddPathSend::Off,
+            add_path: [AddPathSend::Off; FAMILY_COUNT],
             next_hop_v4: None,
             next_hop_v6: None,
             link_local: None,
-            ext_next_hop_v4: false,
+            ext_next_hop: FamilySet::EMPTY,
             next_hop: NextHopMode::Standard,
             shared_v4: None,
             shared_v6: None,
             otc: OtcRule::default(),
             long_lived: false,
             default_local_pref: 100,
+            targets: RouteTargets::All,
             policy: Arc::new(Chain::permit_all()),
             scope: ExportScope::AllBest,
             originations: SmallVec::new(),
@@ -177,11 +179,24 @@ impl GroupKey {
 
     /// Which paths of a prefix of `family` are sent.
     pub fn add_path(&self, family: Family) -> AddPathSend {
-        if family == Family::IPV4_UNICAST { self.add_path_v4 } else { self.add_path_v6 }
+        family_index(family).map_or(AddPathSend::Off, |index| self.add_path[index])
+    }
+
+    /// Changes which paths of a prefix of `family` are sent.
+    pub fn set_add_path(&mut self, family: Family, send: AddPathSend) {
+        if let Some(index) = family_index(family) {
+            self.add_path[index] = send;
+        }
     }
 
     /// The next hop a route has takes part in what is sent.
     pub(super) fn reads_next_hop(&self, family: Family) -> bool {
+        if family == Family::ROUTE_TARGET {
+            return false;
+        }
+        if keeps_next_hop(family) {
+            return true;
+        }
         let shares = if family == Family::IPV4_UNICAST {
             // An IPv4 route may have a next hop of either kind (RFC 8950).
             self.shared_v4.is_some() || self.shared_v6.is_some()
@@ -199,10 +214,7 @@ impl GroupKey {
     /// whether its prefixes have path identifiers.
     pub(super) fn bound_to(mut self, session: &Self) -> Self {
         self.families = session.families;
-        for (asked, had) in [
-            (&mut self.add_path_v4, session.add_path_v4),
-            (&mut self.add_path_v6, session.add_path_v6),
-        ] {
+        for (asked, had) in self.add_path.iter_mut().zip(session.add_path) {
             if (*asked == AddPathSend::Off) != (had == AddPathSend::Off) {
                 *asked = had;
             }

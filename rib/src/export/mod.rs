@@ -25,7 +25,7 @@
 //! **Cost**: 8 B a row and group and family; a bit or two a row for each cohort. Per changed row and
 //! group about 10 ns; per member only a push a frame of up to 64 KiB.
 //!
-//! **References**: RFC 4271 sections 3.2, 9.1.3, 9.2; RFC 2918; RFC 4456; RFC 4724 section 2;
+//! **References**: RFC 4271 sections 3.2, 9.1.3, 9.2; RFC 2918; RFC 4456; RFC 4684; RFC 4724 section 2;
 //! RFC 7313; RFC 7911.
 
 mod adj_out;
@@ -45,21 +45,23 @@ mod rewrite;
 mod roster;
 mod rules;
 mod slots;
+mod targets;
 #[cfg(test)]
 mod tests;
 mod view;
 
 use std::sync::Arc;
 
-use bgp_wire::{Family, V4Prefix, V6Prefix};
+use bgp_wire::Family;
 use bytes::Bytes;
 
 use self::{group::Group, roster::Place};
-use crate::{GroupIx, PeerIx, Rib, TableFamily, policy::Chain};
+use crate::{GroupIx, PeerIx, Rib, TableFamily, family_index, policy::Chain, with_family};
 
 pub use self::{
     key::{AddPathSend, ExportScope, GroupKey, NextHopMode, OtcRule, PrivateAs, SessionKind},
     reason::NotSent,
+    targets::{RouteTargets, TargetSet},
     view::{Advertised, AdvertisedPage, ExportVerdict, GroupSummary},
 };
 
@@ -149,10 +151,8 @@ impl Exports {
         if !group.core.key.families.contains(family) {
             return;
         }
-        match family {
-            Family::IPV4_UNICAST => group.refresh::<V4Prefix>(member.0),
-            Family::IPV6_UNICAST => group.refresh::<V6Prefix>(member.0),
-            _ => {}
+        if let Some(index) = family_index(family) {
+            with_family!(index, P => group.refresh::<P>(member.0));
         }
     }
 

@@ -19,7 +19,6 @@
 //! lacks a route that the others hold: the one that was its source.
 //! **Cost**: two bits a row while a member catches up; a flapping prefix costs nothing more.
 
-use bgp_wire::NlriPrefix;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
@@ -27,7 +26,7 @@ use super::{
     adj_out::{AdjOut, EntryIx},
     bitmap::Bitmap,
 };
-use crate::PeerIx;
+use crate::{PeerIx, TableFamily};
 
 #[derive(Clone, Debug)]
 pub(super) struct Outstanding<P> {
@@ -51,7 +50,7 @@ pub(super) struct Taken {
     pub(super) lacks: Option<PeerIx>,
 }
 
-impl<P: NlriPrefix> Outstanding<P> {
+impl<P: TableFamily> Outstanding<P> {
     /// Nothing is outstanding.
     pub(super) fn new() -> Self {
         Self {

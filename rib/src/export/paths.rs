@@ -171,7 +171,7 @@ pub(super) fn choose<P: TableFamily>(
         }
         AddPathSend::Best(most) => rib.ranked::<P>(row, usize::from(most.get()), meant, chosen),
         AddPathSend::All => {
-            let judge = rib.judge();
+            let judge = rib.judge(rib.prefix::<P>(row));
             let eligible = |path: &&Path| judge.ineligible(path).is_none() && meant(path);
             chosen.clear();
             chosen.extend(rib.paths::<P>(row).filter(eligible));

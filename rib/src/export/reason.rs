@@ -44,6 +44,11 @@ pub enum NotSent {
     Policy,
     /// No next hop of a form that the session can carry.
     NoNextHop,
+    /// The peer has asked for none of its route targets (RFC 4684), or has not said yet what it wants.
+    RouteTarget,
+    /// Export policy gives it another next hop, but its labels (in EVPN its VNI and gateway too) mean
+    /// something only to the one it has.
+    LabelNotOurs,
     /// The attributes do not fit into one message to this peer.
     TooLarge,
 }
@@ -68,6 +73,8 @@ impl NotSent {
             Self::LongLivedStale => "long-lived-stale",
             Self::Policy => "policy",
             Self::NoNextHop => "no-next-hop",
+            Self::RouteTarget => "route-target",
+            Self::LabelNotOurs => "label-not-ours",
             Self::TooLarge => "too-large",
         }
     }

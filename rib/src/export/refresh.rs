@@ -16,11 +16,11 @@
 //! **Cost**: an entry a refresh under way.
 //! **References**: RFC 7313 sections 3.2 and 4.
 
-use bgp_wire::{Family, RouteRefresh, V4Prefix, V6Prefix};
+use bgp_wire::{Family, RouteRefresh};
 use bytes::Bytes;
 
 use super::{Exports, FrameSink, MemberId, group::Group};
-use crate::PeerIx;
+use crate::{PeerIx, family_index, with_family};
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Refreshes(Vec<Refresh>);
@@ -109,11 +109,8 @@ impl Group {
             self.refreshes.set(peer, family, Stage::Asked);
             return;
         }
-        match family {
-            Family::IPV4_UNICAST => self.refresh::<V4Prefix>(peer),
-            Family::IPV6_UNICAST => self.refresh::<V6Prefix>(peer),
-            _ => return,
-        }
+        let Some(index) = family_index(family) else { return };
+        with_family!(index, P => self.refresh::<P>(peer));
         self.refreshes.set(peer, family, Stage::Open);
     }
 

@@ -7,13 +7,11 @@
 //! each case the session is sent the differences only.
 //! **Invariants**: what the member holds is accounted for before and after the move.
 
-use bgp_wire::{V4Prefix, V6Prefix};
-
 use super::{
     Exports, GroupKey, MemberId, adj_out::EntryIx, family::FamilyExport, group::Group,
     outstanding::Outstanding, roster::Place,
 };
-use crate::{GroupIx, PeerIx, Rib, RowId, TableFamily};
+use crate::{GroupIx, PeerIx, Rib, RowId, TableFamily, each_family};
 
 impl Exports {
     /// Changes what a running session is sent to what `key` says. Only differences are sent. The
@@ -59,42 +57,33 @@ impl Exports {
     fn offshoot(&self, rib: &mut Rib, from: GroupIx, key: GroupKey) -> Group {
         let mut group = Group::new(rib, key);
         let old = &self.group(from).families;
-        group.families.v4.adopt(&old.v4);
-        group.families.v6.adopt(&old.v6);
+        each_family!(P => group.families.of_mut::<P>().adopt(old.of::<P>()));
         group.fresh = false;
         group
     }
 
     /// Into a copy of the old group: the member lacks there what it lacks here.
     fn transfer_state(&mut self, from: GroupIx, to: GroupIx, peer: PeerIx) {
-        let old = self.group(from);
-        let lacking = match old.roster.place(peer) {
-            Place::Cohort(at) => Some((
-                old.families.v4.outstanding[usize::from(at)].clone(),
-                old.families.v6.outstanding[usize::from(at)].clone(),
-            )),
-            Place::InSync | Place::Absent => None,
-        };
-        let new = self.group_mut(to);
-        let Some((v4, v6)) = lacking else {
-            new.roster.put(peer, Place::InSync);
+        let Place::Cohort(at) = self.group(from).roster.place(peer) else {
+            self.group_mut(to).roster.put(peer, Place::InSync);
             return;
         };
-        let cohort = new.new_cohort(true);
-        *new.families.v4.outstanding_mut(cohort) = v4;
-        *new.families.v6.outstanding_mut(cohort) = v6;
-        new.roster.put(peer, Place::Cohort(cohort));
+        let cohort = self.group_mut(to).new_cohort(true);
+        each_family!(P => {
+            let lacking = self.group(from).families.of::<P>().outstanding[usize::from(at)].clone();
+            *self.group_mut(to).families.of_mut::<P>().outstanding_mut(cohort) = lacking;
+        });
+        self.group_mut(to).roster.put(peer, Place::Cohort(cohort));
     }
 
     /// Into another group: the member lacks what that one advertises and it does not hold.
     fn compare(&mut self, rib: &Rib, from: GroupIx, to: GroupIx, peer: PeerIx) {
-        let v4 = difference::<V4Prefix>(rib, self.group(from), self.group(to), peer);
-        let v6 = difference::<V6Prefix>(rib, self.group(from), self.group(to), peer);
-        let new = self.group_mut(to);
-        let cohort = new.new_cohort(true);
-        *new.families.v4.outstanding_mut(cohort) = v4;
-        *new.families.v6.outstanding_mut(cohort) = v6;
-        new.roster.put(peer, Place::Cohort(cohort));
+        let cohort = self.group_mut(to).new_cohort(true);
+        each_family!(P => {
+            let lacking = difference::<P>(rib, self.group(from), self.group(to), peer);
+            *self.group_mut(to).families.of_mut::<P>().outstanding_mut(cohort) = lacking;
+        });
+        self.group_mut(to).roster.put(peer, Place::Cohort(cohort));
     }
 
     /// The end of a move: the new group has the member already.

@@ -11,6 +11,8 @@
 //! | LOCAL_PREF | stripped | always there |
 //! | MED | kept if originated here or set by policy | kept |
 //! | next hop | own; kept on a shared subnet or if asked | kept; own if originated here, asked for, or link-local |
+//! | next hop of a route with labels, EVPN | kept | kept |
+//! | next hop of a route target membership | own | own |
 //! | ORIGINATOR_ID, CLUSTER_LIST | stripped | added when reflected |
 //! | NO_EXPORT and kin | honoured | sent |
 //! | ONLY_TO_CUSTOMER | stops or is added, by role | sent |
@@ -27,15 +29,18 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use bgp_wire::{AttrType, Family, NextHop, Summary, SummaryFlags, V4Prefix, V6Prefix, attr, attrs};
+use bgp_wire::{
+    AttrType, Family, NextHop, Nlri, Summary, SummaryFlags, V4Prefix, V6Prefix, attr, attrs,
+};
 
 use super::{
     ExportScope, GroupKey, NextHopMode, NotSent, SessionKind,
     rewrite::{self, External, Reflection},
 };
 use crate::{
-    PeerKind,
+    PeerKind, TableFamily, family_index, is_constrained, keeps_next_hop,
     policy::{Compiled, NextHopSet, Outcome, PrefixClass, Scratch},
+    with_family,
 };
 
 /// A best path as the rules see it.
@@ -89,7 +94,7 @@ pub(super) fn decide(
     buffers: &mut Buffers,
 ) -> Verdict {
     let originated = route.source == PeerKind::Local;
-    if let Err(reason) = may_relay(key, &route) {
+    if let Err(reason) = may_relay(key, family, &route) {
         return Verdict::withhold(reason);
     }
     let Buffers { policy: scratch, out } = buffers;
@@ -113,8 +118,12 @@ pub(super) fn decide(
             }
         }
     }
-    let Some(next_hop) = next_hop(key, family, &route, chosen) else {
-        return Verdict::Withhold { reason: NotSent::NoNextHop, by_prefix };
+    if is_constrained(family) && !key.targets.admit(canonical) {
+        return Verdict::Withhold { reason: NotSent::RouteTarget, by_prefix };
+    }
+    let next_hop = match next_hop(key, family, &route, chosen) {
+        Ok(next_hop) => next_hop,
+        Err(reason) => return Verdict::Withhold { reason, by_prefix },
     };
     out.clear();
     if key.is_ebgp() {
@@ -123,7 +132,8 @@ pub(super) fn decide(
             second_as: key.second_as,
             private_as: key.private_as,
             keep_med: originated || med_set,
-            attach_otc: key.otc.attach,
+            // RFC 9234 section 5 is about unicast only.
+            attach_otc: key.otc.attach && is_unicast(family),
         };
         rewrite::external(canonical, &to, out);
     } else {
@@ -137,8 +147,12 @@ pub(super) fn decide(
     Verdict::Send { next_hop, by_prefix }
 }
 
+const fn is_unicast(family: Family) -> bool {
+    matches!(family, Family::IPV4_UNICAST | Family::IPV6_UNICAST)
+}
+
 /// The checks before policy.
-fn may_relay(key: &GroupKey, route: &Route<'_>) -> Result<(), NotSent> {
+fn may_relay(key: &GroupKey, family: Family, route: &Route<'_>) -> Result<(), NotSent> {
     let client = match route.source {
         PeerKind::Local => return Ok(()),
         _ if key.scope == ExportScope::OriginatedOnly => return Err(NotSent::NotOriginated),
@@ -159,7 +173,10 @@ fn may_relay(key: &GroupKey, route: &Route<'_>) -> Result<(), NotSent> {
         if flags.contains(SummaryFlags::NO_EXPORT_SUBCONFED) {
             return Err(NotSent::NoExportSubconfed);
         }
-        if key.otc.stop && attr::find(route.canonical, AttrType::ONLY_TO_CUSTOMER).is_some() {
+        if key.otc.stop
+            && is_unicast(family)
+            && attr::find(route.canonical, AttrType::ONLY_TO_CUSTOMER).is_some()
+        {
             return Err(NotSent::OnlyToCustomer);
         }
     }
@@ -169,8 +186,32 @@ fn may_relay(key: &GroupKey, route: &Route<'_>) -> Result<(), NotSent> {
     Ok(())
 }
 
-/// The next hop to send, `None` if there is none of a form the session can carry.
+/// The next hop to send, or why there is none.
 fn next_hop(
+    key: &GroupKey,
+    family: Family,
+    route: &Route<'_>,
+    chosen: Option<NextHopSet>,
+) -> Result<NextHop, NotSent> {
+    if keeps_next_hop(family) && route.source != PeerKind::Local {
+        if chosen.is_some() {
+            return Err(NotSent::LabelNotOurs);
+        }
+        return Some(route.next_hop)
+            .and_then(without_link_local)
+            .filter(|next_hop| carries(key, family, next_hop))
+            .ok_or(NotSent::NoNextHop);
+    }
+    if family == Family::ROUTE_TARGET {
+        // RFC 4684 section 3.2: the local address, whoever wants the routes.
+        return own_next_hop(key, family).ok_or(NotSent::NoNextHop);
+    }
+    free_next_hop(key, family, route, chosen).ok_or(NotSent::NoNextHop)
+}
+
+/// The next hop of a route that may get another one; `None` if there is none of a form the session
+/// can carry.
+fn free_next_hop(
     key: &GroupKey,
     family: Family,
     route: &Route<'_>,
@@ -202,12 +243,18 @@ fn kept(key: &GroupKey, route: &Route<'_>) -> Option<NextHop> {
         NextHop::V4(addr) if third_party => {
             key.shared_v4.is_some_and(|subnet| covers_v4(subnet, addr)).then_some(route.next_hop)
         }
-        NextHop::V4(_) => Some(route.next_hop),
         // On the shared link its link-local address is good too (RFC 2545 section 3).
         NextHop::V6(global) | NextHop::V6WithLinkLocal { global, .. } if third_party => {
             key.shared_v6.is_some_and(|subnet| covers_v6(subnet, global)).then_some(route.next_hop)
         }
-        // A link-local address means nothing on another link.
+        kept => without_link_local(kept),
+    }
+}
+
+/// The next hop as it is good on any link; `None` for a link-local one.
+fn without_link_local(next_hop: NextHop) -> Option<NextHop> {
+    match next_hop {
+        NextHop::V4(_) => Some(next_hop),
         NextHop::V6(global) | NextHop::V6WithLinkLocal { global, .. } => {
             (!global.is_unicast_link_local()).then_some(NextHop::V6(global))
         }
@@ -226,15 +273,18 @@ fn covers_v6(subnet: V6Prefix, addr: Ipv6Addr) -> bool {
 /// The session can carry such a next hop in this family.
 fn carries(key: &GroupKey, family: Family, next_hop: &NextHop) -> bool {
     match (family, next_hop) {
-        (Family::IPV4_UNICAST, NextHop::V4(_)) => true,
-        (Family::IPV4_UNICAST, _) => key.ext_next_hop_v4,
-        (_, NextHop::V4(_)) => false,
+        (Family::IPV6_UNICAST, NextHop::V4(_)) => false,
+        // An IPv4 address in an IPv6 family of routers with labels is sent mapped (RFC 4659, 4798).
+        (_, NextHop::V4(_)) => true,
+        (Family::IPV4_UNICAST | Family::IPV4_LABELED | Family::IPV4_VPN, _) => {
+            key.ext_next_hop.contains(family)
+        }
         _ => true,
     }
 }
 
 fn own_next_hop(key: &GroupKey, family: Family) -> Option<NextHop> {
-    if family == Family::IPV4_UNICAST
+    if family != Family::IPV6_UNICAST
         && let Some(addr) = key.next_hop_v4
     {
         return Some(NextHop::V4(addr));
@@ -258,10 +308,12 @@ fn fits(key: &GroupKey, family: Family, canonical: &[u8], next_hop: &NextHop) ->
     const UPDATE_MIN: usize = 23;
     // NEXT_HOP, or MP_REACH_NLRI with extended length, AFI, SAFI, lengths and the longest next hop.
     let next_hop = match next_hop {
-        NextHop::V4(_) => 7,
-        _ => 4 + 2 + 1 + 1 + 32 + 1,
+        NextHop::V4(_) if family == Family::IPV4_UNICAST => 7,
+        _ => 4 + 2 + 1 + 1 + 48 + 1,
     };
-    let nlri = 4 + 1 + if family == Family::IPV4_UNICAST { 4 } else { 16 };
+    let index = family_index(family);
+    let longest = |index: usize| with_family!(index, P => <P as TableFamily>::Wire::MAX_LEN);
+    let nlri = 4 + index.and_then(longest).unwrap_or_default();
     // To a two-octet peer AS_PATH and AGGREGATOR may go twice, whole and abridged (RFC 6793).
     let doubled = if key.as4 { 0 } else { doubled_len(canonical) };
     UPDATE_MIN + canonical.len() + doubled + next_hop + nlri <= key.max_len

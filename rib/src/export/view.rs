@@ -5,7 +5,7 @@
 //! looked at; counts come from counters; an explanation runs the export rules anew, without memo.
 //! **References**: RFC 4271 section 3.2.
 
-use bgp_wire::{Family, NextHop, V4Prefix, V6Prefix};
+use bgp_wire::{Family, NextHop};
 
 use super::{
     AddPathSend, Exports, GroupKey, MemberId, NotSent,
@@ -18,8 +18,9 @@ use super::{
     rules::{self, Buffers, Verdict},
 };
 use crate::{
-    GroupIx, Path, PeerIx, Rib, RowId, TableFamily,
+    GroupIx, Path, PeerIx, Rib, RowId, TableFamily, each_family, family_index,
     policy::{PrefixClass, Trace},
+    with_family,
 };
 
 /// A route of an Adj-RIB-Out.
@@ -33,6 +34,8 @@ pub struct Advertised<P> {
     pub attributes: Box<[u8]>,
     /// Next hop as sent.
     pub next_hop: NextHop,
+    /// What the NLRI hold beside the prefix: see [`TableFamily::join`].
+    pub rest: Box<[u8]>,
     /// Still to be sent: the member is catching up.
     pub pending: bool,
 }
@@ -102,6 +105,7 @@ impl Exports {
                     path_id,
                     attributes: attributes.into(),
                     next_hop,
+                    rest: family.outs.rest(entry.out).into(),
                     pending: lacking.is_some_and(|lacking| lacking.is_pending(at)),
                 });
             };
@@ -131,11 +135,8 @@ impl Exports {
     pub fn advertised_count(&self, member: MemberId, family: Family) -> u32 {
         let Some(at) = self.group_of(member) else { return 0 };
         let group = self.group(at);
-        match family {
-            Family::IPV4_UNICAST => count::<V4Prefix>(group, member.peer()),
-            Family::IPV6_UNICAST => count::<V6Prefix>(group, member.peer()),
-            _ => 0,
-        }
+        let Some(index) = family_index(family) else { return 0 };
+        with_family!(index, P => count::<P>(group, member.peer())).unwrap_or(0)
     }
 
     /// All groups.
@@ -252,7 +253,8 @@ fn verdict<P: TableFamily>(
         None => Some(EntryIx(row.0)),
         Some(_) => slot.map(|(at, _)| at),
     };
-    verdict.pending = is_pending::<P>(group, at, peer, &path, verdict.sent.as_ref());
+    let rest = rib.next_hops.rest(path.next_hop);
+    verdict.pending = is_pending::<P>(group, at, peer, &path, rest, verdict.sent.as_ref());
     verdict
 }
 
@@ -262,6 +264,7 @@ fn is_pending<P: TableFamily>(
     at: Option<EntryIx>,
     peer: PeerIx,
     path: &Path,
+    rest: &[u8],
     sent: Option<&(Box<[u8]>, NextHop)>,
 ) -> bool {
     let family = group.families.of::<P>();
@@ -270,6 +273,7 @@ fn is_pending<P: TableFamily>(
     let current = (!entry.is_none()).then(|| family.sent(entry.out));
     let decided = sent.map(|(attributes, next_hop)| (&**attributes, *next_hop));
     decided != current
+        || (sent.is_some() && family.outs.rest(entry.out) != rest)
         || (sent.is_some() && entry.source != path.peer)
         || lacking::<P>(group, peer).is_some_and(|lacking| lacking.is_pending(at))
 }
@@ -299,8 +303,9 @@ fn count<P: TableFamily>(group: &Group, peer: PeerIx) -> u32 {
 fn summary(at: GroupIx, group: &Group) -> GroupSummary {
     let mut catching_up = Vec::new();
     for cohort in group.roster.cohorts() {
-        let lacks = group.families.v4.outstanding[usize::from(cohort)].len()
-            + group.families.v6.outstanding[usize::from(cohort)].len();
+        let mut lacks = 0;
+        let at = usize::from(cohort);
+        each_family!(P => lacks += group.families.of::<P>().outstanding[at].len());
         catching_up.extend(group.roster.cohort(cohort).iter().map(|peer| (*peer, lacks)));
     }
     GroupSummary {

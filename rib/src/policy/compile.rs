@@ -8,9 +8,11 @@
 //! nothing"; classes are never freed, and there are at most as many as distinct sets, which the
 //! configured ranges bound.
 
-use bgp_wire::{Community, ExtCommunity, Family, LargeCommunity, NlriPrefix};
+use bgp_wire::{Community, ExtCommunity, Family, LargeCommunity};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
+
+use crate::TableFamily;
 
 use super::{
     Action, Chain, Disposition, Match, NextHopSet, Set,
@@ -125,7 +127,7 @@ impl Compiled {
     }
 
     /// The class of `prefix`: prefixes of one class get the same result for the same attributes.
-    pub fn class<P: NlriPrefix>(&mut self, prefix: P) -> PrefixClass {
+    pub fn class<P: TableFamily>(&mut self, prefix: P) -> PrefixClass {
         if self.conditions == 0 {
             return PrefixClass(0);
         }
@@ -145,9 +147,11 @@ impl Compiled {
     }
 
     /// The conditions that `prefix` meets.
-    pub(super) fn bits<P: NlriPrefix>(&self, prefix: P, met: &mut Bits) {
+    pub(super) fn bits<P: TableFamily>(&self, prefix: P, met: &mut Bits) {
         met.clear();
-        self.index.lookup(prefix.addr(), prefix.len(), met);
+        if let Some(prefix) = prefix.prefix() {
+            self.index.lookup(prefix.addr(), prefix.len(), met);
+        }
         for (family, condition) in &self.families {
             if *family == P::FAMILY {
                 set_bit(met, *condition);

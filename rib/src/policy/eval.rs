@@ -6,7 +6,9 @@
 //! conditions and no class was given, the result is [`Outcome::NeedsPrefix`]: the caller classifies
 //! the prefix and asks again. **Invariants**: the edited attributes are canonical again.
 
-use bgp_wire::{Asn, Community, ExtCommunity, LargeCommunity, NlriPrefix, Summary};
+use bgp_wire::{Asn, Community, ExtCommunity, LargeCommunity, Summary};
+
+use crate::TableFamily;
 
 use super::{
     Action, Compiled, Disposition, NextHopSet, PrefixClass, apply,
@@ -86,7 +88,7 @@ impl Compiled {
     }
 
     /// Evaluates the chain for one prefix and says which terms decided.
-    pub fn trace<P: NlriPrefix>(
+    pub fn trace<P: TableFamily>(
         &self,
         prefix: P,
         canonical: &[u8],

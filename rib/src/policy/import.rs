@@ -8,10 +8,10 @@
 //! **Cost**: 16 B a slot, [`SLOTS`] slots at most; about 2 ns a hit.
 //! **References**: RFC 4271 section 9.1.1.
 
-use bgp_wire::{Asn, NlriPrefix};
+use bgp_wire::Asn;
 
 use super::{Chain, Compiled, Outcome, PrefixClass, Scratch, Trace};
-use crate::{AttrId, AttrTable};
+use crate::{AttrId, AttrTable, TableFamily};
 
 /// Why a chain cannot be an import policy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -80,7 +80,7 @@ impl ImportPolicy {
 
     /// Decides about a route. `attr` must be alive, that is, somebody holds a reference to it.
     #[inline]
-    pub fn apply<P: NlriPrefix>(
+    pub fn apply<P: TableFamily>(
         &mut self,
         attrs: &mut AttrTable,
         prefix: P,
@@ -100,7 +100,7 @@ impl ImportPolicy {
         }
     }
 
-    fn apply_by_prefix<P: NlriPrefix>(
+    fn apply_by_prefix<P: TableFamily>(
         &mut self,
         attrs: &mut AttrTable,
         prefix: P,
@@ -118,7 +118,7 @@ impl ImportPolicy {
     }
 
     /// Which terms decide about a route, for `explain`.
-    pub fn trace<P: NlriPrefix>(&self, attrs: &AttrTable, prefix: P, attr: AttrId) -> Trace {
+    pub fn trace<P: TableFamily>(&self, attrs: &AttrTable, prefix: P, attr: AttrId) -> Trace {
         self.compiled.trace(prefix, attrs.bytes(attr), attrs.summary(attr), self.local_as)
     }
 

@@ -1,13 +1,13 @@
 //! Terms, sets, chains, prefix lookups and the import cache, each against what the text says.
 
 use bgp_wire::{
-    AsPath, Asn, AttrBuilder, Community, ExtCommunity, Family, LargeCommunity, NlriPrefix, Prefix,
-    Summary, V4Prefix, V6Prefix,
+    AsPath, Asn, AttrBuilder, Community, ExtCommunity, Family, LargeCommunity, Prefix, Summary,
+    V4Prefix, V6Prefix,
 };
 use proptest::prelude::*;
 
 use super::*;
-use crate::AttrTable;
+use crate::{AttrTable, TableFamily};
 
 const LOCAL_AS: Asn = Asn(65000);
 
@@ -39,7 +39,7 @@ fn base() -> Vec<u8> {
 }
 
 /// Evaluates with the class of `prefix`; `None` if denied, else the resulting attributes.
-fn run<P: NlriPrefix>(chain: &Chain, prefix: P, canonical: &[u8]) -> Option<Vec<u8>> {
+fn run<P: TableFamily>(chain: &Chain, prefix: P, canonical: &[u8]) -> Option<Vec<u8>> {
     let mut compiled = Compiled::new(chain);
     let class = compiled.class(prefix);
     let mut scratch = Scratch::default();

@@ -19,6 +19,8 @@ pub struct Set {
     pub no_llgr: bool,
     pub originator: Option<u8>,
     pub clusters: u8,
+    /// Sticky, and the sequence number (RFC 7432 section 15).
+    pub mobility: Option<(bool, u32)>,
 }
 
 impl Set {
@@ -59,6 +61,10 @@ impl Set {
             out.extend([0x80, 10, 4 * self.clusters]);
             out.extend((0..self.clusters).flat_map(|n| [10, 8, 8, n]));
         }
+        if let Some((sticky, sequence)) = self.mobility {
+            out.extend([0xc0, 16, 8, 6, 0, u8::from(sticky), 0]);
+            out.extend(sequence.to_be_bytes());
+        }
         out
     }
 }
@@ -86,6 +92,11 @@ pub fn next_hop_key(n: u8) -> NextHopKey {
 /// A next hop 192.0.2.`n` resolved at `metric`; the caller's reference is kept for ever.
 pub fn next_hop(rib: &mut Rib, n: u8, metric: u32) -> NextHopId {
     rib.next_hops.intern_with(next_hop_key(n), |_| Resolution::Resolved { metric })
+}
+
+/// Every family that has a table.
+pub fn all_families() -> FamilySet {
+    rib::FAMILIES.into_iter().collect()
 }
 
 pub fn both_families() -> FamilySet {

@@ -14,16 +14,17 @@ mod model;
 
 use std::collections::BTreeMap;
 
-use bgp_wire::{Family, V4Prefix};
+use bgp_wire::{MacAddr, RouteDistinguisher, V4Prefix};
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use rib::{
     AttrId, ConsumerIx, DecisionConfig, Interest, NextHopId, Path, PathFlags, PeerIx, Resolution,
     Rib, RowId, TableFamily,
+    keys::{EvpnRowKey, VpnKey},
 };
 
 use model::{Key, Model, NEXT_HOPS, Op, PEERS, PREFIXES, Route, peer, step};
 
-use common::{Set, both_families, next_hop_key, peer_info, settle, v4, v6};
+use common::{Set, all_families, next_hop_key, peer_info, settle, v4, v6};
 
 /// A reader of changes with what it believes, by row.
 struct Reader {
@@ -53,7 +54,7 @@ impl<P: TableFamily> Real<P> {
             .collect();
         let mut readers = Vec::new();
         for interest in [Interest::Best, Interest::Multipath, Interest::Best] {
-            let consumer = rib.register_consumer(interest, both_families());
+            let consumer = rib.register_consumer(interest, all_families());
             readers.push(Reader { consumer, interest, mirror: BTreeMap::new() });
         }
         Self { rib, peers, next_hops, readers, prefix }
@@ -64,10 +65,12 @@ impl<P: TableFamily> Real<P> {
             Op::Announce { peer, path_id, prefix, route } => {
                 let attr = self.rib.attrs.intern(&route.set.canonical());
                 let next_hop = self.next_hops[usize::from(route.next_hop)];
+                let next_hop = self.rib.next_hops.with_rest(next_hop, &rest::<P>(route.rest));
                 let (peer, prefix) = (self.peers[*peer], (self.prefix)(*prefix));
                 let change = self.rib.announce(peer, *path_id, prefix, attr, next_hop, route.flags);
                 assert!(!change.is_refused());
                 self.rib.attrs.release(attr);
+                self.rib.next_hops.release(next_hop);
             }
             Op::Withdraw { peer, path_id, prefix } => {
                 self.rib.withdraw(self.peers[*peer], *path_id, (self.prefix)(*prefix));
@@ -76,8 +79,8 @@ impl<P: TableFamily> Real<P> {
                 self.rib.peer_down(self.peers[*peer]);
                 self.peers[*peer] = add_peer(&mut self.rib, *peer);
             }
-            Op::MarkStale { peer } => self.rib.mark_stale(self.peers[*peer], family::<P>()),
-            Op::SweepStale { peer } => self.rib.sweep_stale(self.peers[*peer], family::<P>()),
+            Op::MarkStale { peer } => self.rib.mark_stale(self.peers[*peer], P::FAMILY),
+            Op::SweepStale { peer } => self.rib.sweep_stale(self.peers[*peer], P::FAMILY),
             Op::Lose { peer } => self.rib.peer_lost(self.peers[*peer]),
             Op::Back { peer: n, router_id } => {
                 let lost = self.rib.peers().is_lost(self.peers[*n]);
@@ -85,7 +88,7 @@ impl<P: TableFamily> Real<P> {
                 assert_eq!(self.rib.peer_back(self.peers[*n], info), lost);
             }
             Op::LongLived { peer } => {
-                self.rib.begin_long_lived(self.peers[*peer], family::<P>());
+                self.rib.begin_long_lived(self.peers[*peer], P::FAMILY);
             }
             Op::NextHop { next_hop, metric } => {
                 let resolution = match metric {
@@ -143,6 +146,7 @@ impl<P: TableFamily> Real<P> {
                 let route = &model.routes[&key(&self.peers, n, path)];
                 assert_eq!(self.rib.is_stale::<P>(path), route.stale);
                 assert_eq!(self.rib.attrs.bytes(path.attr), route.set.canonical());
+                assert_eq!(self.rib.next_hops.rest(path.next_hop), rest::<P>(route.rest));
             }
             let held = row.map_or(0, |row| self.rib.paths::<P>(row).count());
             assert_eq!(held, model.routes.keys().filter(|key| key.0 == n).count());
@@ -202,12 +206,28 @@ impl<P: TableFamily> Real<P> {
             self.rib.next_hops.release(next_hop);
         }
         assert!(self.rib.next_hops.is_empty());
+        assert_eq!(self.rib.next_hops.pairs(), 0);
         assert!((0..40).all(|n| add_peer(&mut self.rib, n % PEERS).index() < 200));
     }
 }
 
-fn family<P: TableFamily>() -> Family {
-    if P::INDEX == 0 { Family::IPV4_UNICAST } else { Family::IPV6_UNICAST }
+/// What NLRI have beside their key: labels, and of stations the segment.
+fn rest<P: TableFamily>(number: u8) -> Vec<u8> {
+    match (P::HAS_REST, P::HAS_STATIONS) {
+        (false, _) => Vec::new(),
+        (true, false) => [0, number, 0x41].repeat(1 + usize::from(number)),
+        (true, true) => [number; 13].to_vec(),
+    }
+}
+
+fn vpn(n: u32) -> VpnKey<V4Prefix> {
+    VpnKey { rd: RouteDistinguisher::from_asn2(65000, n), prefix: v4(n) }
+}
+
+fn station(n: u32) -> EvpnRowKey {
+    let [a, b, c, d] = n.to_be_bytes();
+    let mac = MacAddr([2, 0, a, b, c, d]);
+    format!("mac-ip rd 65000:1 tag 0 mac {mac} ip 192.0.2.1").parse().unwrap()
 }
 
 fn add_peer(rib: &mut Rib, n: usize) -> PeerIx {
@@ -245,17 +265,21 @@ fn sets() -> impl Strategy<Value = Set> {
         prop_oneof![9 => Just((false, false)), 1 => any::<(bool, bool)>()],
         prop_oneof![4 => Just(None), 1 => (1u8..8).prop_map(Some)],
         prop_oneof![3 => Just(0u8), 1 => 1u8..3],
+        prop_oneof![6 => Just(None), 1 => (any::<bool>(), 0u32..3).prop_map(Some)],
     )
-        .prop_map(|(origin, as_path, med, local_pref, llgr, originator, clusters)| Set {
-            llgr_stale: llgr.0,
-            no_llgr: llgr.1,
-            origin,
-            as_path,
-            med,
-            local_pref,
-            originator,
-            clusters,
-        })
+        .prop_map(
+            |(origin, as_path, med, local_pref, llgr, originator, clusters, mobility)| Set {
+                mobility,
+                llgr_stale: llgr.0,
+                no_llgr: llgr.1,
+                origin,
+                as_path,
+                med,
+                local_pref,
+                originator,
+                clusters,
+            },
+        )
 }
 
 fn configs() -> impl Strategy<Value = DecisionConfig> {
@@ -275,11 +299,8 @@ fn ops() -> impl Strategy<Value = Op> {
         9 => Just(PathFlags::NONE),
         1 => select(vec![PathFlags::FILTERED, PathFlags::AS_LOOP]),
     ];
-    let route = (sets(), 0..NEXT_HOPS, flags).prop_map(|(set, next_hop, flags)| Route {
-        set,
-        next_hop,
-        flags,
-        stale: false,
+    let route = (sets(), 0..NEXT_HOPS, flags, 0u8..3).prop_map(|(set, next_hop, flags, rest)| {
+        Route { set, next_hop, rest, flags, stale: false }
     });
     let place = (0..PEERS, prop_oneof![3 => Just(0u32), 1 => 1u32..3], 0..PREFIXES);
     prop_oneof![
@@ -309,6 +330,7 @@ fn run<P: TableFamily>(
 ) {
     let mut real = Real::new(config.clone(), prefix);
     let mut model = Model::new(config);
+    model.stations = P::HAS_STATIONS;
     for (at, op) in ops.iter().enumerate() {
         real.apply(op);
         step(&mut model, op);
@@ -340,13 +362,37 @@ proptest! {
     }
 
     #[test]
+    fn vpn_tables_equal_the_model(config in configs(), ops in vec(ops(), 1..60)) {
+        run(config, &ops, 20, vpn);
+    }
+
+    #[test]
+    fn evpn_tables_equal_the_model(config in configs(), ops in vec(ops(), 1..60)) {
+        run(config, &ops, 20, station);
+    }
+
+    #[test]
     fn arrival_order_does_not_matter(
         config in configs(),
         routes in vec((0..PEERS, 0u32..3, sets(), 0..NEXT_HOPS), 1..20),
         seed in any::<u64>(),
     ) {
+        any_order(&config, &routes, seed, v4)?;
+        any_order(&config, &routes, seed, vpn)?;
+        any_order(&config, &routes, seed, station)?;
+    }
+}
+
+/// Whatever the order in which the routes of a row arrive, the outcome is the same.
+fn any_order<P: TableFamily>(
+    config: &DecisionConfig,
+    routes: &[(usize, u32, Set, u8)],
+    seed: u64,
+    prefix: fn(u32) -> P,
+) -> Result<(), TestCaseError> {
+    {
         let mut one: BTreeMap<(usize, u32), (Set, u8)> = BTreeMap::new();
-        for (peer, path_id, set, next_hop) in routes {
+        for (peer, path_id, set, next_hop) in routes.iter().cloned() {
             one.insert((peer, path_id), (set, next_hop));
         }
         let mut order: Vec<_> = one.into_iter().collect();
@@ -354,22 +400,31 @@ proptest! {
         for round in 0..3u64 {
             order.sort_by_key(|((peer, path_id), _)| {
                 let n = *peer as u64 * 3 + u64::from(*path_id) + 1;
-                (seed ^ round).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(n as u32 * 7 % 64)
+                (seed ^ round)
+                    .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+                    .rotate_left(n as u32 * 7 % 64)
                     .wrapping_mul(n)
             });
-            let mut real = Real::<V4Prefix>::new(config.clone(), v4);
+            let mut real = Real::<P>::new(config.clone(), prefix);
             for ((peer, path_id), (set, next_hop)) in &order {
-                let route = Route { set: set.clone(), next_hop: *next_hop, flags: PathFlags::NONE, stale: false };
+                let route = Route {
+                    set: set.clone(),
+                    next_hop: *next_hop,
+                    rest: 0,
+                    flags: PathFlags::NONE,
+                    stale: false,
+                };
                 real.apply(&Op::Announce { peer: *peer, path_id: *path_id, prefix: 0, route });
             }
-            let row = real.rib.row(v4(0)).unwrap();
-            let best = real.rib.best::<V4Prefix>(row).map(|p| (p.peer, p.path_id));
-            let set = real.rib.ecmp::<V4Prefix>(row);
+            let row = real.rib.row(prefix(0)).unwrap();
+            let best = real.rib.best::<P>(row).map(|p| (p.peer, p.path_id));
+            let set = real.rib.ecmp::<P>(row);
             let set: Vec<_> = set.map(|path| key(&real.peers, 0, path)).collect();
             outcomes.push((best, sorted(&set)));
         }
         prop_assert!(outcomes.windows(2).all(|pair| pair[0] == pair[1]), "{outcomes:?}");
     }
+    Ok(())
 }
 
 #[test]

@@ -28,6 +28,8 @@ pub fn peer(n: usize) -> (u8, PeerKind) {
 pub struct Route {
     pub set: Set,
     pub next_hop: u8,
+    /// What the NLRI has beside its key.
+    pub rest: u8,
     pub flags: PathFlags,
     pub stale: bool,
 }
@@ -57,13 +59,22 @@ pub struct Model {
     config: DecisionConfig,
     router_ids: Vec<u8>,
     lost: [bool; PEERS],
+    /// Rows are stations whose moves are counted.
+    pub stations: bool,
 }
 
 impl Model {
     pub fn new(config: DecisionConfig) -> Self {
         let metrics = (0..NEXT_HOPS).map(|n| (n, Some(u32::from(n) / 2))).collect();
         let router_ids = (0..PEERS).map(|n| peer(n).0).collect();
-        Self { routes: BTreeMap::new(), metrics, config, router_ids, lost: [false; PEERS] }
+        Self {
+            routes: BTreeMap::new(),
+            metrics,
+            config,
+            router_ids,
+            lost: [false; PEERS],
+            stations: false,
+        }
     }
 
     /// The multipath set, the best path first.
@@ -73,6 +84,9 @@ impl Model {
         left.retain(|(_, r)| r.flags == PathFlags::NONE && self.metrics[&r.next_hop].is_some());
         let local = |key: &Key| matches!(peer(key.1).1, PeerKind::Local);
         let external = |key: &Key| !matches!(peer(key.1).1, PeerKind::Ibgp { .. });
+        if self.stations {
+            keep_least(&mut left, |_, r| std::cmp::Reverse(r.set.mobility.unwrap_or_default()));
+        }
         if left.iter().any(|(key, _)| local(key)) {
             left.retain(|(key, _)| local(key));
         }

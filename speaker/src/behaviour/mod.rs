@@ -3,6 +3,7 @@
 
 mod limits;
 mod refresh;
+mod services;
 mod soft;
 
 use std::collections::BTreeMap;

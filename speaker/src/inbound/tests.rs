@@ -21,7 +21,7 @@ fn set(with: impl FnOnce(&mut AttrBuilder<'_>)) -> Vec<u8> {
 
 fn applied(inbound: &Inbound, canonical: &[u8]) -> (Vec<u8>, PathFlags) {
     let mut edited = Vec::new();
-    let (out, flags) = inbound.apply(canonical, &mut edited);
+    let (out, flags) = inbound.apply(true, canonical, &mut edited);
     (out.to_vec(), flags)
 }
 

@@ -10,7 +10,8 @@ use bgp_fsm::session::{
 };
 use bgp_fsm::{ConnId, Negotiated, RemoteAs};
 use bgp_wire::notification::{code, open as open_error};
-use bgp_wire::{Capability, Family, Open, V4Prefix, V6Prefix};
+use bgp_wire::{Capability, Family, Open};
+use rib::{family_index, with_family};
 
 use crate::config::NeighborConfig;
 use crate::core::{Core, Neighbor};
@@ -86,6 +87,7 @@ pub(crate) fn peer(
     }
     view.treated_as_withdraw = total.treated_as_withdraw;
     view.attributes_discarded = total.attributes_discarded;
+    view.unusable_routes = total.unusable_routes;
     view.over_limit = total.families().map(|f| f.over_limit).sum();
     let originals = life.and_then(|(_, life)| life.originals.as_ref());
     view.kept_originals = originals.map_or(0, Originals::len);
@@ -299,11 +301,9 @@ fn family(
     // Without a session there may be routes that are kept for a neighbour that restarts.
     let kept = neighbor.kept.as_ref().map(Kept::ix);
     let Some(ix) = life.map(|(ix, _)| ix).or(kept) else { return view };
-    let counts = match family {
-        Family::IPV4_UNICAST => core.rib.counts::<V4Prefix>(ix),
-        Family::IPV6_UNICAST => core.rib.counts::<V6Prefix>(ix),
-        _ => return view,
-    };
+    let index = family_index(family);
+    let counts = index.and_then(|index| with_family!(index, P => core.rib.counts::<P>(ix)));
+    let Some(counts) = counts else { return view };
     view.received = u64::from(counts.received);
     view.accepted = u64::from(counts.accepted);
     view.best = u64::from(counts.best);
@@ -340,7 +340,7 @@ fn capabilities(n: &Negotiated) -> Vec<String> {
     add(n.route_refresh, "route-refresh");
     add(n.enhanced_route_refresh, "enhanced-route-refresh");
     add(n.extended_message, "extended-message");
-    add(n.ext_next_hop_v4, "extended-next-hop");
+    add(!n.ext_next_hop.is_empty(), "extended-next-hop");
     if let Some(restart) = &n.restart {
         add(true, "graceful-restart");
         add(restart.notification, "graceful-restart-notification");

@@ -24,8 +24,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bgp_fsm::{DownReason, Negotiated};
-use bgp_wire::{Family, V4Prefix, V6Prefix};
-use rib::{PeerInfo, PeerIx};
+use bgp_wire::Family;
+use rib::{PeerInfo, PeerIx, each_family};
 use tracing::info;
 
 use crate::config::NeighborConfig;
@@ -239,9 +239,9 @@ impl Core {
         if let (Some(kept), Some(first)) = (kept, first) {
             view.state = first.phase.name().to_owned();
             view.stale_secs_left = Some(first.until.saturating_duration_since(now).as_secs());
-            let four = self.rib.counts::<V4Prefix>(kept.ix).stale;
-            let six = self.rib.counts::<V6Prefix>(kept.ix).stale;
-            view.stale_paths = u64::from(four) + u64::from(six);
+            each_family!(P => {
+                view.stale_paths += u64::from(self.rib.counts::<P>(kept.ix).stale);
+            });
         }
         Some(view)
     }

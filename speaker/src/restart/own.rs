@@ -76,6 +76,7 @@ impl Core {
         if self.own.sourced {
             return;
         }
+        // Beyond unicast nothing of ours forwards, so nothing can have been lost (RFC 4724 section 4.1).
         let all: FamilySet = [Family::IPV4_UNICAST, Family::IPV6_UNICAST].into_iter().collect();
         let longest = longest_restart(config);
         let preserved = if self.fib.is_some() {

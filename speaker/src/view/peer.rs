@@ -126,6 +126,10 @@ pub struct PeerView {
     pub treated_as_withdraw: u64,
     /// Attributes that were discarded (RFC 7606), since the neighbour was configured.
     pub attributes_discarded: u64,
+    /// EVPN routes left out: their value does not fit their type (RFC 7606 section 5.4), or their type
+    /// is unknown and they are too long to be kept.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unusable_routes: u64,
     /// Prefixes refused because the bound on prefixes, or on paths of one prefix, was reached, since the neighbour was configured.
     pub over_limit: u64,
     /// Paths whose attributes are also kept as they were sent, because import policy changed them and
@@ -476,4 +480,8 @@ pub struct DynamicView {
     pub neighbors: u32,
     /// Connections turned away because all places were taken, since the start.
     pub refused: u64,
+}
+
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }

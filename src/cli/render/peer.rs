@@ -357,6 +357,9 @@ fn routes(page: &mut Page, peer: &PeerView) {
             ),
         );
     }
+    if peer.unusable_routes > 0 {
+        page.field("left out", &format!("{} EVPN routes that cannot be kept", peer.unusable_routes));
+    }
 }
 
 fn messages(page: &mut Page, peer: &PeerView) {

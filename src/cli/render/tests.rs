@@ -8,6 +8,7 @@ use crate::cli::output::Table;
 
 fn route(peer: &str, best: bool, multipath: bool, status: &str) -> RouteView {
     RouteView {
+        nlri: Default::default(),
         router: "fabric".into(),
         prefix: "10.10.10.10/32".into(),
         family: "ipv4/unicast".into(),

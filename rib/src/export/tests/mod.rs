@@ -6,6 +6,7 @@ mod naive;
 mod oracle;
 mod path_cases;
 mod rule_cases;
+mod service_cases;
 
 use std::{
     collections::BTreeMap,
@@ -13,13 +14,17 @@ use std::{
     sync::Arc,
 };
 
-use bgp_wire::{Asn, AttrBuilder, Community, Family, FamilySet, NextHop, V4Prefix, V6Prefix};
+use bgp_wire::{
+    Asn, AttrBuilder, Community, ExtCommunity, Family, FamilySet, MacAddr, NextHop,
+    RouteDistinguisher, V4Prefix, V6Prefix,
+};
 use bytes::Bytes;
 
 use self::decode::{Held, Session};
 use super::*;
 use crate::{
-    DecisionConfig, NextHopId, NextHopKey, PathFlags, PeerInfo, PeerKind, Resolution,
+    DecisionConfig, FAMILIES, NextHopId, NextHopKey, PathFlags, PeerInfo, PeerKind, Resolution,
+    keys::{EvpnRowKey, VpnKey},
     policy::{Action, Chain, Disposition, Match, Policy, PrefixRange, Set, Term},
 };
 
@@ -57,13 +62,15 @@ pub(super) struct World {
     /// Source of originated routes.
     pub(super) local: PeerIx,
     peers: u8,
+    /// Announcements so far, so that labels change.
+    turns: u8,
 }
 
 impl World {
     pub(super) fn new() -> Self {
         let mut rib = Rib::new(DecisionConfig::default());
         let local = rib.add_peer(info(0, LOCAL_AS, PeerKind::Local)).unwrap();
-        Self { rib, exports: Exports::new(), sink: Sink::default(), local, peers: 0 }
+        Self { rib, exports: Exports::new(), sink: Sink::default(), local, peers: 0, turns: 0 }
     }
 
     /// A new session; not yet a member.
@@ -81,8 +88,8 @@ impl World {
     }
 
     pub(super) fn join(&mut self, peer: PeerIx, key: GroupKey) -> MemberId {
-        let families = [Family::IPV4_UNICAST, Family::IPV6_UNICAST].into_iter();
-        let several = families.filter(|family| key.add_path(*family) != AddPathSend::Off);
+        let several =
+            FAMILIES.into_iter().filter(|family| key.add_path(*family) != AddPathSend::Off);
         self.sink.sessions.get_mut(&peer).unwrap().add_path = several.collect();
         self.exports.join(&mut self.rib, key, peer)
     }
@@ -99,7 +106,12 @@ impl World {
         attrs: &[u8],
     ) {
         let attr = self.rib.attrs.intern(attrs);
-        let next_hop = self.next_hop::<P>(from);
+        let base = self.next_hop::<P>(from);
+        self.turns = self.turns.wrapping_add(1);
+        let text: u32 = prefix.to_string().bytes().map(u32::from).sum();
+        let rest = rest::<P>((text % 3) as u8 + self.turns / 5 % 2);
+        let next_hop = self.rib.next_hops.with_rest(base, &rest);
+        self.rib.next_hops.release(base);
         self.rib.announce(from, path_id, prefix, attr, next_hop, PathFlags::NONE);
         self.rib.attrs.release(attr);
         self.rib.next_hops.release(next_hop);
@@ -121,7 +133,7 @@ impl World {
             return NextHopId::LOCAL;
         }
         let last = self.rib.peers().info(from).router_id.octets()[3];
-        let next_hop = if P::FAMILY == Family::IPV4_UNICAST {
+        let next_hop = if P::FAMILY != Family::IPV6_UNICAST {
             NextHop::V4(Ipv4Addr::new(192, 0, 2, last))
         } else {
             NextHop::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last.into()))
@@ -143,6 +155,16 @@ impl World {
 
     pub(super) fn held(&self, peer: PeerIx) -> Held {
         self.sink.held.get(&peer).cloned().unwrap_or_default()
+    }
+}
+
+/// What NLRI have beside their key: a label, and for stations a segment.
+fn rest<P: TableFamily>(number: u8) -> Vec<u8> {
+    let label = [0, number, 0x41];
+    match P::FAMILY {
+        Family::IPV4_VPN => label.to_vec(),
+        Family::EVPN => [&[number; 10][..], &label].concat(),
+        _ => Vec::new(),
     }
 }
 
@@ -190,6 +212,22 @@ pub(super) fn v4(number: u8) -> V4Prefix {
 
 pub(super) fn v6(number: u8) -> V6Prefix {
     V6Prefix::new(Ipv6Addr::new(0x2001, 0xdb8, number.into(), 0, 0, 0, 0, 0), 48).unwrap()
+}
+
+pub(super) fn vpn(number: u8) -> VpnKey<V4Prefix> {
+    VpnKey { rd: RouteDistinguisher::from_asn2(65000, number.into()), prefix: v4(number) }
+}
+
+pub(super) fn station(number: u8) -> EvpnRowKey {
+    let mac = MacAddr([2, 0, 0, 0, 0, number]);
+    format!("mac-ip rd 65000:1 tag 0 mac {mac}").parse().unwrap()
+}
+
+/// With a route target 65000:`number`.
+pub(super) fn for_target(number: u32) -> Vec<u8> {
+    attrs(&[65001], |b| {
+        b.set_ext_communities(&[ExtCommunity::route_target(65000, number)]);
+    })
 }
 
 /// Denies community 65000:666, marks 10.0.0.0/14 and longer, prepends the rest.

@@ -83,10 +83,14 @@ fn sent<P: TableFamily>(
             return None;
         }
     }
-    let med_set = policy(&key.policy, P::FAMILY, prefix.into(), key.local_as, &mut out)?;
-    let v4 = P::FAMILY == Family::IPV4_UNICAST;
+    let med_set = policy(&key.policy, P::FAMILY, prefix.prefix(), key.local_as, &mut out)?;
+    let v4 = P::FAMILY != Family::IPV6_UNICAST;
     let own = if v4 { NextHop::V4(OWN_V4) } else { NextHop::V6(OWN_V6) };
+    let labelled = P::FAMILY == Family::IPV4_VPN || P::FAMILY == Family::EVPN;
     let mut next_hop = own;
+    if labelled && !originated {
+        next_hop = rib.next_hops.key(path.next_hop).next_hop;
+    }
     if ebgp {
         for kind in [5, 9, 10] {
             out.remove(&kind);
@@ -106,6 +110,9 @@ fn sent<P: TableFamily>(
             clusters.splice(0..0, CLUSTER.octets());
         }
     }
+    if P::HAS_REST {
+        out.insert(0, rib.next_hops.rest(path.next_hop).to_vec());
+    }
     Some((out, next_hop))
 }
 
@@ -113,7 +120,7 @@ fn sent<P: TableFamily>(
 fn policy(
     chain: &Chain,
     family: Family,
-    prefix: Prefix,
+    prefix: Option<Prefix>,
     local_as: Asn,
     out: &mut Values,
 ) -> Option<bool> {
@@ -123,7 +130,7 @@ fn policy(
             Match::Any => true,
             Match::Family(wanted) => *wanted == family,
             Match::PrefixIn(ranges) => ranges.iter().any(|range| match (range.prefix(), prefix) {
-                (Prefix::V4(wide), Prefix::V4(p)) => {
+                (Prefix::V4(wide), Some(Prefix::V4(p))) => {
                     wide.covers(&p) && (range.ge()..=range.le()).contains(&p.len())
                 }
                 _ => false,

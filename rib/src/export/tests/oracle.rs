@@ -1,12 +1,14 @@
 //! Grouped export equals a naive exporter per peer, under random operations.
 
-use bgp_wire::{Community, Prefix};
+use bgp_wire::{Community, Family};
 use proptest::prelude::*;
 
 use super::{
-    World, attrs, key, marking,
+    World, attrs,
+    decode::Name,
+    key, marking,
     naive::{self, Values},
-    plain, refusing, v4, v6,
+    plain, refusing, station, v4, v6, vpn,
 };
 use crate::{
     PeerIx, PeerKind, TableFamily,
@@ -17,6 +19,8 @@ use crate::{
 const PEERS: usize = 6;
 const PREFIXES: u8 = 10;
 const VARIANTS: usize = 9;
+const FAMILIES: [Family; 4] =
+    [Family::IPV4_UNICAST, Family::IPV6_UNICAST, Family::IPV4_VPN, Family::EVPN];
 
 #[derive(Clone, Debug)]
 enum Op {
@@ -31,7 +35,7 @@ enum Op {
     Leave(usize),
     Slow(usize, bool),
     /// Peer, family, enhanced.
-    Refresh(usize, bool, bool),
+    Refresh(usize, usize, bool),
     Rekey(usize, usize),
     SetPolicy(usize, usize),
     Pump(usize),
@@ -51,8 +55,8 @@ fn op() -> impl Strategy<Value = Op> {
         4 => (peer.clone(), 0..VARIANTS).prop_map(|(p, k)| Op::Join(p, k)),
         1 => peer.clone().prop_map(Op::Leave),
         3 => (peer.clone(), any::<bool>()).prop_map(|(p, slow)| Op::Slow(p, slow)),
-        2 => (peer.clone(), any::<bool>(), any::<bool>())
-            .prop_map(|(p, v4, enhanced)| Op::Refresh(p, v4, enhanced)),
+        2 => (peer.clone(), 0..4usize, any::<bool>())
+            .prop_map(|(p, family, enhanced)| Op::Refresh(p, family, enhanced)),
         2 => (peer.clone(), 0..VARIANTS).prop_map(|(p, k)| Op::Rekey(p, k)),
         1 => (peer, 0..3usize).prop_map(|(p, k)| Op::SetPolicy(p, k)),
         6 => (1..12usize).prop_map(Op::Pump),
@@ -88,7 +92,7 @@ fn variant(slot: usize, at: usize) -> GroupKey {
         PeerKind::Ibgp { client: false } => SessionKind::Ibgp,
         PeerKind::Ebgp | PeerKind::Local => SessionKind::Ebgp,
     };
-    let base = key(session);
+    let base = GroupKey { families: FAMILIES.into_iter().collect(), ..key(session) };
     match at {
         0..3 => GroupKey { policy: policies(at).into(), ..base },
         3 => {
@@ -122,7 +126,12 @@ fn variant(slot: usize, at: usize) -> GroupKey {
 const TWO: std::num::NonZeroU8 = std::num::NonZeroU8::new(2).unwrap();
 
 fn several(key: GroupKey, v4: AddPathSend, v6: AddPathSend) -> GroupKey {
-    GroupKey { add_path_v4: v4, add_path_v6: v6, ..key }
+    let mut key = key;
+    key.set_add_path(Family::IPV4_UNICAST, v4);
+    key.set_add_path(Family::IPV6_UNICAST, v6);
+    key.set_add_path(Family::IPV4_VPN, v4);
+    key.set_add_path(Family::EVPN, v6);
+    key
 }
 
 fn set(at: usize) -> Vec<u8> {
@@ -167,29 +176,18 @@ impl Run {
         if slot < PEERS { id } else { 0 }
     }
 
-    fn each_family(&mut self, number: u8, with: impl Fn(&mut World, bool)) {
-        with(&mut self.world, number.is_multiple_of(2));
-    }
-
     fn apply(&mut self, op: &Op) {
         match *op {
             Op::Announce(slot, id, n, at) => {
                 let id = self.received(slot, id);
                 let from = self.source(slot);
-                self.each_family(n, |world, four| match four {
-                    true => world.announce_as(from, id, v4(n), &set(at)),
-                    false => world.announce_as(from, id, v6(n), &set(at)),
-                });
+                self.announce(from, id, n, at);
             }
             Op::Withdraw(slot, id, n) => {
                 self.withdraw(self.source(slot), self.received(slot, id), n);
             }
             Op::Originate(id, n, at) => {
-                let from = self.world.local;
-                self.each_family(n, |world, four| match four {
-                    true => world.announce_as(from, id, v4(n), &set(at)),
-                    false => world.announce_as(from, id, v6(n), &set(at)),
-                });
+                self.announce(self.world.local, id, n, at);
             }
             Op::Unoriginate(id, n) => self.withdraw(self.world.local, id, n),
             Op::Down(slot) => {
@@ -212,12 +210,8 @@ impl Run {
                     self.world.sink.slow.push(peer);
                 }
             }
-            Op::Refresh(slot, four, enhanced) => {
-                let family = if four {
-                    bgp_wire::Family::IPV4_UNICAST
-                } else {
-                    bgp_wire::Family::IPV6_UNICAST
-                };
+            Op::Refresh(slot, family, enhanced) => {
+                let family = FAMILIES[family];
                 let member = MemberId(self.peers[slot]);
                 match enhanced {
                     true => self.world.exports.refresh_enhanced(member, family),
@@ -244,10 +238,23 @@ impl Run {
     }
 
     fn withdraw(&mut self, from: PeerIx, id: u32, n: u8) {
-        self.each_family(n, |world, four| match four {
-            true => world.withdraw(from, id, v4(n)),
-            false => world.withdraw(from, id, v6(n)),
-        });
+        let world = &mut self.world;
+        match n % 4 {
+            0 => world.withdraw(from, id, v4(n)),
+            1 => world.withdraw(from, id, v6(n)),
+            2 => world.withdraw(from, id, vpn(n)),
+            _ => world.withdraw(from, id, station(n)),
+        }
+    }
+
+    fn announce(&mut self, from: PeerIx, id: u32, n: u8, at: usize) {
+        let world = &mut self.world;
+        match n % 4 {
+            0 => world.announce_as(from, id, v4(n), &set(at)),
+            1 => world.announce_as(from, id, v6(n), &set(at)),
+            2 => world.announce_as(from, id, vpn(n), &set(at)),
+            _ => world.announce_as(from, id, station(n), &set(at)),
+        }
     }
 
     fn leave(&mut self, slot: usize) {
@@ -288,21 +295,28 @@ impl Run {
             }
             let mut expected = Expected::new();
             for n in 0..PREFIXES {
-                if n.is_multiple_of(2) {
-                    self.expect(&mut expected, key, *peer, v4(n));
-                } else {
-                    self.expect(&mut expected, key, *peer, v6(n));
+                match n % 4 {
+                    0 => self.expect(&mut expected, key, *peer, v4(n)),
+                    1 => self.expect(&mut expected, key, *peer, v6(n)),
+                    2 => self.expect(&mut expected, key, *peer, vpn(n)),
+                    _ => self.expect(&mut expected, key, *peer, station(n)),
                 }
             }
             by_prefix.values_mut().chain(expected.values_mut()).for_each(|routes| routes.sort());
             assert_eq!(by_prefix, expected, "what {peer:?} holds, with {key:?}");
-            assert_eq!(held.end_of_rib.len(), 2, "one End-of-RIB a family");
+            assert_eq!(held.end_of_rib.len(), FAMILIES.len(), "one End-of-RIB a family");
             assert!(held.stale.is_empty(), "each BoRR has its EoRR");
             self.check_views(*peer, expected.values().map(Vec::len).sum());
         }
     }
 
-    fn expect<P: TableFamily>(&self, into: &mut Expected, key: &GroupKey, peer: PeerIx, prefix: P) {
+    fn expect<P: TableFamily + Into<Name>>(
+        &self,
+        into: &mut Expected,
+        key: &GroupKey,
+        peer: PeerIx,
+        prefix: P,
+    ) {
         let expected = naive::expected(&self.world, key, peer, prefix);
         let verdicts = self.world.exports.explain(&self.world.rib, prefix, peer);
         let sent = verdicts.iter().filter(|verdict| verdict.withheld.is_none()).count();
@@ -316,18 +330,19 @@ impl Run {
     fn check_views(&self, peer: PeerIx, expected: usize) {
         let World { rib, exports, .. } = &self.world;
         let member = MemberId(peer);
-        let families = [bgp_wire::Family::IPV4_UNICAST, bgp_wire::Family::IPV6_UNICAST];
         let counted: u32 =
-            families.iter().map(|family| exports.advertised_count(member, *family)).sum();
+            FAMILIES.iter().map(|family| exports.advertised_count(member, *family)).sum();
         assert_eq!(counted as usize, expected);
         let start = crate::RowId(0);
-        let v4 = exports.adj_rib_out::<bgp_wire::V4Prefix>(rib, member, start, 1000).routes.len();
-        let v6 = exports.adj_rib_out::<bgp_wire::V6Prefix>(rib, member, start, 1000).routes.len();
-        assert_eq!(v4 + v6, expected);
+        let mut shown = 0;
+        crate::each_family!(P => {
+            shown += exports.adj_rib_out::<P>(rib, member, start, 1000).routes.len();
+        });
+        assert_eq!(shown, expected);
     }
 }
 
-type Expected = std::collections::BTreeMap<Prefix, Vec<(Values, bgp_wire::NextHop)>>;
+type Expected = std::collections::BTreeMap<Name, Vec<(Values, bgp_wire::NextHop)>>;
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]

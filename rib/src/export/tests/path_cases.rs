@@ -6,7 +6,7 @@ use bgp_wire::{AsPath, V4Prefix};
 
 use super::{World, attrs, key, marking, plain, v4, v6, with_policy};
 use crate::{
-    PeerIx, PeerKind, RowId,
+    FAMILY_COUNT, PeerIx, PeerKind, RowId,
     export::{AddPathSend, ExportScope, GroupKey, MemberId, NotSent, SessionKind},
 };
 
@@ -17,7 +17,7 @@ fn all(session: SessionKind) -> GroupKey {
 }
 
 fn several(key: GroupKey, send: AddPathSend) -> GroupKey {
-    GroupKey { add_path_v4: send, add_path_v6: send, ..key }
+    GroupKey { add_path: [send; FAMILY_COUNT], ..key }
 }
 
 fn best(most: u8) -> AddPathSend {

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use bgp_wire::{AsPath, AttrBuilder, AttrType, Community, Family, NextHop, Summary};
+use bgp_wire::{AsPath, AttrBuilder, AttrType, Community, Family, FamilySet, NextHop, Summary};
 
 use super::{CLUSTER, OWN_V4, OWN_V6, attrs, key, plain, with_policy};
 use crate::{
@@ -197,13 +197,13 @@ fn next_hops() {
     // IPv4 over IPv6 only where the session can carry it (RFC 8950).
     let v6_hop = NextHop::V6(global);
     assert_eq!(hop(&ibgp, PeerKind::Ebgp, v4, v6_hop), Err(NotSent::NoNextHop));
-    let extended = GroupKey { ext_next_hop_v4: true, ..ibgp };
+    let extended = GroupKey { ext_next_hop: FamilySet::IPV4_UNICAST, ..ibgp };
     assert_eq!(hop(&extended, PeerKind::Ebgp, v4, v6_hop), Ok(v6_hop));
     let unnumbered = GroupKey {
         next_hop_v4: None,
         next_hop_v6: None,
         link_local: Some(own_ll),
-        ext_next_hop_v4: true,
+        ext_next_hop: FamilySet::IPV4_UNICAST,
         ..ebgp()
     };
     assert_eq!(hop(&unnumbered, PeerKind::Ebgp, v4, SOURCE_HOP), Ok(NextHop::V6(own_ll)));
@@ -350,6 +350,6 @@ fn an_unchanged_next_hop_is_kept_where_the_session_can_carry_it() {
     // RFC 8950: an IPv6 next hop of an IPv4 route, with and without the capability.
     let v4 = Family::IPV4_UNICAST;
     assert_eq!(send(&unchanged, v4, NextHop::V6(global)), NextHop::V4(OWN_V4));
-    let extended = GroupKey { ext_next_hop_v4: true, ..unchanged };
+    let extended = GroupKey { ext_next_hop: FamilySet::IPV4_UNICAST, ..unchanged };
     assert_eq!(send(&extended, v4, NextHop::V6(global)), NextHop::V6(global));
 }
