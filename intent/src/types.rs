@@ -60,35 +60,57 @@ pub enum Family {
     Ipv4Unicast,
     /// AFI 2, SAFI 1.
     Ipv6Unicast,
+    /// AFI 1, SAFI 4 (RFC 8277).
+    Ipv4Labeled,
+    /// AFI 2, SAFI 4 (RFC 8277).
+    Ipv6Labeled,
     /// AFI 1, SAFI 128 (RFC 4364).
     Ipv4Vpn,
     /// AFI 2, SAFI 128 (RFC 4659).
     Ipv6Vpn,
     /// AFI 25, SAFI 70 (RFC 7432).
     L2vpnEvpn,
+    /// AFI 1, SAFI 132: which routes with route targets are wanted (RFC 4684).
+    Ipv4RouteTarget,
 }
 
 impl Family {
     /// Every family, in order of AFI and SAFI.
-    pub const ALL: [Self; 5] =
-        [Self::Ipv4Unicast, Self::Ipv4Vpn, Self::Ipv6Unicast, Self::Ipv6Vpn, Self::L2vpnEvpn];
+    pub const ALL: [Self; 8] = [
+        Self::Ipv4Unicast,
+        Self::Ipv4Labeled,
+        Self::Ipv4Vpn,
+        Self::Ipv4RouteTarget,
+        Self::Ipv6Unicast,
+        Self::Ipv6Labeled,
+        Self::Ipv6Vpn,
+        Self::L2vpnEvpn,
+    ];
+
+    /// Whether routes of this family go to the kernel and can be announced by an advertisement.
+    pub fn is_unicast(self) -> bool {
+        matches!(self, Self::Ipv4Unicast | Self::Ipv6Unicast)
+    }
 
     /// `ipv4/unicast` and the like.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ipv4Unicast => "ipv4/unicast",
             Self::Ipv6Unicast => "ipv6/unicast",
+            Self::Ipv4Labeled => "ipv4/labeled-unicast",
+            Self::Ipv6Labeled => "ipv6/labeled-unicast",
             Self::Ipv4Vpn => "ipv4/vpn",
             Self::Ipv6Vpn => "ipv6/vpn",
             Self::L2vpnEvpn => "l2vpn/evpn",
+            Self::Ipv4RouteTarget => "ipv4/route-target",
         }
     }
 
     /// Address Family Identifier.
     pub fn afi(self) -> u16 {
         match self {
-            Self::Ipv4Unicast | Self::Ipv4Vpn => 1,
-            Self::Ipv6Unicast | Self::Ipv6Vpn => 2,
+            Self::Ipv4Unicast | Self::Ipv4Labeled | Self::Ipv4Vpn | Self::Ipv4RouteTarget => 1,
+            Self::Ipv6Unicast | Self::Ipv6Labeled | Self::Ipv6Vpn => 2,
             Self::L2vpnEvpn => 25,
         }
     }
@@ -97,6 +119,8 @@ impl Family {
     pub fn safi(self) -> u8 {
         match self {
             Self::Ipv4Unicast | Self::Ipv6Unicast => 1,
+            Self::Ipv4Labeled | Self::Ipv6Labeled => 4,
+            Self::Ipv4RouteTarget => 132,
             Self::Ipv4Vpn | Self::Ipv6Vpn => 128,
             Self::L2vpnEvpn => 70,
         }

@@ -80,17 +80,12 @@ fn term_matches(
     }
     let mut all: Alternatives = vec![Vec::new()];
     if let Some(families) = matches.address_families.as_ref().filter(|f| !f.is_empty()) {
-        let unicast = |family: &Family| matches!(family, Family::Ipv4Unicast | Family::Ipv6Unicast);
-        let known: Vec<Family> =
-            families.iter().filter_map(|f| f.family()).filter(unicast).collect();
+        let known: Vec<Family> = families.iter().filter_map(|f| f.family()).collect();
         if known.is_empty() {
             lowered.not_realised.push(format!("{field}.match.addressFamilies"));
             return Ok(None);
         }
-        // Both unicast families are all there is.
-        if !(known.contains(&Family::Ipv4Unicast) && known.contains(&Family::Ipv6Unicast)) {
-            all = either(all, known.into_iter().take(1).map(Match::Family).collect());
-        }
+        all = either(all, known.into_iter().map(Match::Family).collect());
     }
     if let Some(list) = matches.prefix_list.as_ref().filter(|l| !l.is_empty()) {
         let ranges = prefixes(&format!("{field}.match.prefixList"), list)?;

@@ -208,7 +208,7 @@ fn prefixes(
     let spec = &entry.object.spec;
     let declared = spec.address_family.and_then(|f| f.family());
     if let Some(family) = declared
-        && !matches!(family, Family::Ipv4Unicast | Family::Ipv6Unicast)
+        && !family.is_unicast()
     {
         let message = format!("addressFamily {family}: only unicast prefixes can be announced");
         return Err((Reason::UnsupportedAddressFamily, message));

@@ -237,7 +237,7 @@ fn instance(
         asn: asn(spec.as_number)?,
         router_id,
         listen: Listen { port: listen_port(spec.listen_port)?, addresses: Vec::new() },
-        families: families(&spec.address_families, entry.key, verdicts)?,
+        families: families(&spec.address_families)?,
         best_path: BestPath {
             always_compare_med: best.always_compare_med.unwrap_or(usual.always_compare_med),
             deterministic_med: best.deterministic_med.unwrap_or(usual.deterministic_med),
@@ -288,7 +288,7 @@ fn router(
             port: listen_port(spec.listen_port)?,
             addresses: listen_addresses.collect::<Result<_, _>>()?,
         },
-        families: families(&spec.address_families, entry.key, verdicts)?,
+        families: families(&spec.address_families)?,
         best_path: BestPath {
             always_compare_med: best.always_compare_med.unwrap_or(usual.always_compare_med),
             deterministic_med: best.deterministic_med.unwrap_or(usual.deterministic_med),
@@ -378,20 +378,13 @@ fn listen_port(port: Option<i32>) -> Result<Option<NonZeroU16>, Refusal> {
     })
 }
 
-/// Families that can be carried; the others are told.
-fn families(
-    listed: &[AddressFamily],
-    object: &ObjectRef,
-    verdicts: &mut Verdicts,
-) -> Result<BTreeSet<Family>, Refusal> {
+/// Families to carry.
+fn families(listed: &[AddressFamily]) -> Result<BTreeSet<Family>, Refusal> {
     let mut carried = BTreeSet::new();
     for (i, family) in listed.iter().enumerate() {
         match family.family() {
-            Some(family @ (Family::Ipv4Unicast | Family::Ipv6Unicast)) => {
-                carried.insert(family);
-            }
             Some(family) => {
-                verdicts.not_realised(object, [format!("spec.addressFamilies[{i}] ({family})")]);
+                carried.insert(family);
             }
             None => {
                 let message = format!("addressFamilies[{i}]: no such combination of afi and safi");

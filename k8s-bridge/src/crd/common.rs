@@ -111,6 +111,12 @@ pub enum Safi {
     /// EVPN.
     #[serde(rename = "evpn")]
     Evpn,
+    /// Unicast with MPLS labels (SAFI 4).
+    #[serde(rename = "labeled-unicast")]
+    Labeled,
+    /// Route target membership (SAFI 132), with afi ipv4.
+    #[serde(rename = "route-target")]
+    RouteTarget,
     /// Unicast.
     #[serde(rename = "Unicast")]
     UpperUnicast,
@@ -137,6 +143,9 @@ impl AddressFamily {
             (Afi::Ipv4 | Afi::UpperIpv4, Safi::Vpn | Safi::UpperVpn) => Some(Family::Ipv4Vpn),
             (Afi::Ipv6 | Afi::UpperIpv6, Safi::Vpn | Safi::UpperVpn) => Some(Family::Ipv6Vpn),
             (Afi::L2vpn | Afi::UpperL2vpn, Safi::Evpn | Safi::UpperEvpn) => Some(Family::L2vpnEvpn),
+            (Afi::Ipv4 | Afi::UpperIpv4, Safi::Labeled) => Some(Family::Ipv4Labeled),
+            (Afi::Ipv6 | Afi::UpperIpv6, Safi::Labeled) => Some(Family::Ipv6Labeled),
+            (Afi::Ipv4 | Afi::UpperIpv4, Safi::RouteTarget) => Some(Family::Ipv4RouteTarget),
             _ => None,
         }
     }
@@ -144,12 +153,13 @@ impl AddressFamily {
 
 pub(crate) const ADDRESS_FAMILY: &[Rule] = &[
     Rule {
-        cel: "self.afi in ['ipv4', 'ipv6'] ? self.safi in ['unicast', 'vpn'] : true",
-        message: "afi ipv4 and ipv6 go with safi unicast or vpn",
+        cel: "self.afi in ['ipv4', 'ipv6'] ? self.safi in ['unicast', 'vpn', 'labeled-unicast'] || (self.afi == 'ipv4' && self.safi == 'route-target') : true",
+        message: "ipv4, ipv6 go with unicast, vpn, labeled-unicast; ipv4 with route-target",
         holds: |v| {
+            let safi = |name| is(v, "safi", name);
             !(is(v, "afi", "ipv4") || is(v, "afi", "ipv6"))
-                || is(v, "safi", "unicast")
-                || is(v, "safi", "vpn")
+                || ["unicast", "vpn", "labeled-unicast"].into_iter().any(safi)
+                || (is(v, "afi", "ipv4") && safi("route-target"))
         },
     },
     Rule {

@@ -304,7 +304,12 @@ pub(super) fn family(family: intent::Family) -> Option<Family> {
     match family {
         intent::Family::Ipv4Unicast => Some(Family::IPV4_UNICAST),
         intent::Family::Ipv6Unicast => Some(Family::IPV6_UNICAST),
-        intent::Family::Ipv4Vpn | intent::Family::Ipv6Vpn | intent::Family::L2vpnEvpn => None,
+        intent::Family::Ipv4Labeled => Some(Family::IPV4_LABELED),
+        intent::Family::Ipv6Labeled => Some(Family::IPV6_LABELED),
+        intent::Family::Ipv4Vpn => Some(Family::IPV4_VPN),
+        intent::Family::Ipv6Vpn => Some(Family::IPV6_VPN),
+        intent::Family::L2vpnEvpn => Some(Family::EVPN),
+        intent::Family::Ipv4RouteTarget => Some(Family::ROUTE_TARGET),
     }
 }
 
