@@ -66,17 +66,20 @@ fn peer(index: usize, neighbor: &Neighbor) -> Result<String> {
     let families: Vec<_> = neighbor.families.iter().map(|f| family_text(*f)).collect();
     let mut out = format!(
         "---\n{HEADER}kind: BGPPeer\nmetadata: {{name: n{index}, namespace: default}}\nspec:\n  \
-         routerRef: {{name: {NAME}}}\n  {}\n  peerASN: {}\n  passive: {}\n  \
-         addressFamilies: [{}]\n",
+         routerRef: {{name: {NAME}}}\n  {}\n  peerASN: {}\n  passive: {}\n",
         neighbor.range.map_or_else(
             || format!("address: \"{}\"", neighbor.address),
             |range| format!("addressRange: \"{range}\""),
         ),
         neighbor.remote_as,
         neighbor.passive,
-        families.join(", "),
     );
-    if !neighbor.extra.iter().any(|line| line.starts_with("updateSource:")) {
+    let has = |field: &str| neighbor.extra.iter().any(|line| line.starts_with(field));
+    // Families that [`Family`] does not name come as a line of their own.
+    if !has("addressFamilies:") {
+        let _ = writeln!(out, "  addressFamilies: [{}]", families.join(", "));
+    }
+    if !has("updateSource:") {
         let _ = writeln!(out, "  updateSource: \"{}\"", neighbor.local_address);
     }
     if let Some(port) = neighbor.port {
