@@ -171,8 +171,8 @@ impl Routers {
                     (Reason::ProviderNotMatched, message)
                 }),
             };
-            let made = provider
-                .and_then(|provider| Ok((provider, router(&entry, provider, &name, verdicts)?)));
+            let made =
+                provider.and_then(|provider| Ok((provider, router(&entry, provider, &name)?)));
             match made {
                 Ok((provider, draft)) => {
                     verdicts.used(entry.key, &name);
@@ -264,7 +264,6 @@ fn router(
     entry: &Entry<'_, crate::crd::BgpRouter>,
     provider: &LocalProvider,
     name: &RouterName,
-    verdicts: &mut Verdicts,
 ) -> Result<RouterDraft, Refusal> {
     let spec: &BgpRouterSpec = &entry.object.spec;
     let cluster_id = match &spec.cluster_id {

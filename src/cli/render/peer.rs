@@ -358,7 +358,10 @@ fn routes(page: &mut Page, peer: &PeerView) {
         );
     }
     if peer.unusable_routes > 0 {
-        page.field("left out", &format!("{} EVPN routes that cannot be kept", peer.unusable_routes));
+        page.field(
+            "left out",
+            &format!("{} EVPN routes that cannot be kept", peer.unusable_routes),
+        );
     }
 }
 
