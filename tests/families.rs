@@ -14,5 +14,3 @@ mod lab;
 mod lan;
 #[path = "families/reflected.rs"]
 mod reflected;
-#[path = "families/targets.rs"]
-mod targets;

@@ -157,6 +157,7 @@ pub enum ShowWhat {
     #[command(visible_alias = "route")]
     Routes {
         /// Only this prefix; of VPN and EVPN routes the text in the prefix column, quoted
+        #[arg(value_parser = route)]
         prefix: Option<String>,
         /// Only this family, for example ipv4/unicast, vpnv4, evpn
         #[arg(long, value_name = "AFI/SAFI", value_parser = family)]
@@ -203,6 +204,7 @@ pub enum ExplainWhat {
     /// Every candidate for a prefix, the winner, and the step at which each other path lost
     Route {
         /// The prefix, exactly as announced; of VPN and EVPN routes as `show routes` has it, quoted
+        #[arg(value_parser = route)]
         prefix: String,
     },
 }
@@ -259,6 +261,16 @@ fn control_path_for(root: bool, runtime_dir: Option<std::ffi::OsString>) -> Opti
     Some(dir.join("cosmos/control.sock"))
 }
 
+/// A typing error is found before a daemon is asked.
+fn route(text: &str) -> Result<String, String> {
+    match speaker::is_route_name(text) {
+        true => Ok(text.to_owned()),
+        false => {
+            Err("expected a prefix such as 10.0.0.0/8, or a route as `show routes` has it".into())
+        }
+    }
+}
+
 fn family(text: &str) -> Result<String, String> {
     let lower = text.to_ascii_lowercase();
     let wanted = match lower.as_str() {
@@ -308,6 +320,8 @@ mod tests {
     fn families_are_checked_before_anything_is_asked() {
         assert_eq!(family("IPv4/Unicast").as_deref(), Ok("ipv4/unicast"));
         assert_eq!(family("ipv6").as_deref(), Ok("ipv6/unicast"));
+        assert_eq!(route("65000:1:10.0.0.0/8").as_deref(), Ok("65000:1:10.0.0.0/8"));
+        assert!(route("10.0.0.0").unwrap_err().contains("10.0.0.0/8"));
         assert!(family("ipv4/flowspec").unwrap_err().contains("ipv4/unicast"));
     }
 

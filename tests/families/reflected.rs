@@ -81,7 +81,7 @@ fn gobgp_to_gobgp() {
         let evpn = ours.show(&format!("advertised {} --family evpn", address(OTHER))).unwrap();
         assert_eq!(evpn.len(), 3, "{evpn:#?}");
         let station = evpn.iter().find(|r| r["prefix"].as_str().unwrap().starts_with("mac-ip"));
-        assert_eq!(station.unwrap()["labels"], vec![1000].into(), "a VNI, for it is VXLAN");
+        assert_eq!(station.unwrap()["labels"], serde_json::json!([1000]), "a VNI, for it is VXLAN");
     });
 }
 
@@ -149,10 +149,13 @@ fn gobgp_and_frr() {
         });
         eventually("GoBGP holds what FRR announces", &[&ours, &*from, &*frr], || {
             let v4 = lab::table(&*from, "vpnv4")?;
+            let label = v4.get("65000:9:10.2.1.0/24").map(|route| route.labels.as_str());
+            ensure!(label == Some("[400]"), "{v4:#?}");
+            // Without an address of its own FRR names a link-local next hop, which goes no further.
+            let here = ours.show(&format!("received {} --family vpnv6", address(OTHER)))?;
+            ensure!(here.len() == 1 && here[0]["labels"] == serde_json::json!([401]), "{here:#?}");
             let v6 = lab::table(&*from, "vpnv6")?;
-            let (four, six) = (v4.get("65000:9:10.2.1.0/24"), v6.get("65000:9:2001:db8:2::/64"));
-            let labels = [four, six].map(|route| route.map(|route| route.labels.as_str()));
-            ensure!(labels == [Some("[400]"), Some("[401]")], "{v4:#?} {v6:#?}");
+            ensure!(!v6.contains_key("65000:9:2001:db8:2::/64"), "{v6:#?}");
             Ok(())
         });
     });

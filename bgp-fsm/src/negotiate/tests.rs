@@ -39,7 +39,10 @@ fn what_we_send_decodes_to_what_we_meant() {
         Capability::MultiProtocol(Family::IPV6_UNICAST),
         Capability::RouteRefresh,
         Capability::EnhancedRouteRefresh,
-        Capability::ExtendedNextHop(vec![V4_OVER_V6]),
+        Capability::ExtendedNextHop(vec![ExtendedNextHop {
+            family: Family::IPV4_UNICAST,
+            next_hop: Afi::IPV6,
+        }]),
         Capability::ExtendedMessage,
         Capability::FourOctetAs(cfg.local_as),
         Capability::AddPath(cfg.add_path),
