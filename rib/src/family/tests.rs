@@ -1,3 +1,5 @@
+//! What goes into a row's key and what into the rest, and that both make the route again.
+
 use bgp_wire::{EvpnRoute, Labeled, Vpn};
 
 use super::*;
