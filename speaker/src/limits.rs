@@ -164,10 +164,10 @@ impl Core {
     /// what is there.
     pub(crate) fn limit_changed(&mut self, ix: PeerIx, now: Instant) -> Option<Exceeded> {
         self.review_limits(ix, now);
-        let counts = self.received(ix);
+        let mut counts = self.received(ix);
         let life = self.lives.get(ix)?;
         let limit = life.config.maximum_prefix?.limit;
-        let (family, _) = counts.clone().find(|(_, count)| life.exceeds(*count))?;
+        let (family, _) = counts.find(|(_, count)| life.exceeds(*count))?;
         Some(Exceeded { family, limit })
     }
 
@@ -189,7 +189,7 @@ impl Core {
 impl Life {
     /// Where a family stands.
     pub(crate) fn limit(&self, family: Family) -> Limit {
-        family_index(family).map_or(Limit::default(), |index| self.limits[index])
+        family_index(family).map_or_else(Limit::default, |index| self.limits[index])
     }
 
     pub(crate) fn limit_mut(&mut self, family: Family) -> Option<&mut Limit> {
