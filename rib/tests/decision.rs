@@ -444,7 +444,7 @@ fn a_station_is_where_it_moved_to_last() {
     let at = next_hop(&mut rib, 9, 0);
     let key = "mac-ip rd 65001:1 tag 0 mac 02:00:00:00:00:01";
     let key: rib::keys::EvpnRowKey = key.parse().unwrap();
-    let mut announce = |rib: &mut Rib, peer, mobility, local_pref| {
+    let announce = |rib: &mut Rib, peer, mobility, local_pref| {
         let set = Set { mobility, local_pref: Some(local_pref), ..Set::path(&[1]) };
         let attr = rib.attrs.intern(&set.canonical());
         rib.announce(peer, 0, key, attr, at, PathFlags::NONE);
