@@ -68,6 +68,9 @@ pub enum Event<'a> {
     DecodeFailed(ConnId, Notification),
     /// Something else is true of our own restart: later OPENs say so, nothing else happens.
     RestartState(RestartState),
+    /// The keys of the open connections were exchanged (RFC 2385, RFC 5925). Until the peer is heard
+    /// again on the Established one, a further connection shows that it has given that one up.
+    KeysChanged,
     /// New configuration. What it costs is told by [`PeerConfig::impact`].
     Reconfigured(PeerConfig),
 }

@@ -51,6 +51,8 @@ pub struct Peer {
     dialer: Fsm,
     incoming: Option<Fsm>,
     contest: Option<Contest>,
+    /// The Established connection has other keys, under which the peer has said nothing yet.
+    unproven: bool,
     reported: StateName,
     errors: Errors,
     connect_retry_counter: u32,
@@ -78,6 +80,7 @@ impl Peer {
             dialer: Fsm::dialing(),
             incoming: None,
             contest: None,
+            unproven: false,
             reported: StateName::Idle,
             errors: Errors::default(),
             connect_retry_counter: 0,
@@ -111,6 +114,7 @@ impl Peer {
                 self.input(now, id, input, out);
             }
             Event::RestartState(state) => self.cfg.restart_state = state,
+            Event::KeysChanged => self.unproven = self.established().is_some(),
             Event::Reconfigured(cfg) => self.reconfigured(now, cfg, out),
         }
         self.report(out);
@@ -130,6 +134,7 @@ impl Peer {
 
     /// Notes that UPDATEs or KEEPALIVEs arrived on the Established connection; once a burst.
     pub fn heard(&mut self, now: Instant) {
+        self.unproven = false;
         self.machines().for_each(|fsm| fsm.heard(now));
     }
 
@@ -222,9 +227,9 @@ impl Peer {
             out.push(Effect::Refuse(notify::encode(&Notification::cease(cease::REJECTED))));
             return;
         }
-        if let Some(id) = self.given_up_by_peer(now) {
+        if let Some((id, why)) = self.given_up_by_peer(now) {
             out.push(Effect::Close(id));
-            self.input(now, id, Input::TcpFails(Some(NEW_CONNECTION)), out);
+            self.input(now, id, Input::TcpFails(Some(why)), out);
         }
         if self.established().is_some() {
             out.push(Effect::Refuse(notify::encode(&Notification::cease(cease::COLLISION))));
@@ -242,13 +247,18 @@ impl Peer {
         self.input(now, ConnId::Incoming, Input::TcpConfirmed, out);
     }
 
-    /// The Established connection, if a further one means that the peer has restarted (RFC 4724
-    /// section 4.2). In the first moments of a session it may be one that lost the collision.
-    fn given_up_by_peer(&self, now: Instant) -> Option<ConnId> {
-        let since = self.established_since()?;
+    /// The Established connection, if a further one means that the peer has left it, and why. With
+    /// graceful restart it has restarted (RFC 4724 section 4.2); in the first moments of a session it
+    /// may be a connection that lost the collision. A peer that resets when its own key changes says
+    /// so under the old key: we no longer hear that, and what it opens then carries the new one.
+    fn given_up_by_peer(&self, now: Instant) -> Option<(ConnId, &'static str)> {
+        let (id, since) = (self.established()?, self.established_since()?);
+        if self.unproven {
+            return Some((id, NEW_KEYS));
+        }
         let graceful = self.negotiated().is_some_and(|n| n.restart.is_some());
         let old = now.saturating_duration_since(since) >= COLLISION_WINDOW;
-        self.established().filter(|_| graceful && old)
+        (graceful && old).then_some((id, NEW_CONNECTION))
     }
 
     fn message(&mut self, now: Instant, id: ConnId, message: Message<'_>, out: &mut Effects) {
@@ -340,6 +350,7 @@ impl Peer {
             self.note_end(now, reason, up_for);
         }
         self.settle_contest(now, out);
+        self.unproven &= self.established().is_some();
         if let Some(winner) = self.established() {
             self.contest = None;
             self.dump(now, winner.other(), out);
@@ -413,6 +424,8 @@ impl Peer {
 /// A connection opened at the same time as the one which won arrives within this time.
 const COLLISION_WINDOW: Duration = Duration::from_secs(5);
 const NEW_CONNECTION: &str = "the peer opened a new connection: it has restarted";
+const NEW_KEYS: &str =
+    "the peer opened a new connection under the new keys: it has reset the session under the old ones";
 
 #[cfg(test)]
 mod tests;

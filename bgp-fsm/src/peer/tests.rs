@@ -466,6 +466,24 @@ fn rfc4724_4_2_a_new_connection_of_an_established_peer_replaces_the_old_one() {
 }
 
 #[test]
+fn rfc2385_a_peer_not_heard_under_the_new_key_may_connect_anew() {
+    let mut bench = Bench::new(|_| {});
+    bench.up(90);
+    // Nobody but the peer has the key, so this connection is the peer's.
+    assert!(bench.event(Event::KeysChanged).is_empty());
+    let did = ["out close", "down TransportFailed", "adopt", "in OPEN"];
+    assert_eq!(bench.event(Event::Accepted), did);
+    bench.message(ConnId::Incoming, Message::Open(&peer_open(90)));
+    assert_eq!(bench.message(ConnId::Incoming, Message::Keepalive), ["in up"]);
+    // The mark is not inherited.
+    assert_eq!(bench.event(Event::Accepted), ["refuse 6/7"]);
+    // Once heard it keeps its session: collisions are what they were.
+    bench.event(Event::KeysChanged);
+    bench.peer.heard(bench.now);
+    assert_eq!(bench.event(Event::Accepted), ["refuse 6/7"]);
+}
+
+#[test]
 fn rfc4724_4_and_8538_3_ends_that_keep_routes_and_ends_that_do_not() {
     let leave = || StopReason::Restarting(None);
     assert_eq!(graceful(false).event(Event::Stop(leave())), ["out close", "down Restarting"]);

@@ -50,6 +50,8 @@ impl<H: SessionHandler> Runner<H> {
             tracing::warn!(remote = %self.cfg.remote, %error,
                 "the kernel does not change the keys of an open connection; the session begins anew");
             self.apply(Event::Restart(StopReason::ConfigurationChange));
+        } else {
+            self.apply(Event::KeysChanged);
         }
     }
 }

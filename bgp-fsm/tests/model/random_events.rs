@@ -33,6 +33,7 @@ enum Op {
     Wait(u32),
     NextDeadline,
     Traffic,
+    KeysChanged,
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -58,6 +59,7 @@ fn op() -> impl Strategy<Value = Op> {
         3 => (0u32..100_000).prop_map(Op::Wait),
         6 => Just(Op::NextDeadline),
         1 => Just(Op::Traffic),
+        1 => Just(Op::KeysChanged),
     ]
 }
 
@@ -137,6 +139,7 @@ fn step(shell: &mut Shell, now: &mut Instant, op: &Op) {
             };
             shell.handle(*now, Event::Reconfigured(cfg));
         }
+        Op::KeysChanged => drop(shell.handle(*now, Event::KeysChanged)),
         Op::Wait(millis) => {
             *now += Duration::from_millis(millis.into());
             shell.poll_timers(*now);
