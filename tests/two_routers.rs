@@ -204,6 +204,41 @@ fn story() -> Result<()> {
     });
     assert_eq!(established(&a.json(&["show", "peers"])?), 1, "{}", a.log());
 
+    // A policy acts on what is there already, and explains itself; first on import, then on export.
+    let policy = |direction: &str| {
+        format!(
+            "apiVersion: bgp.miloapis.com/v1alpha1\nkind: BGPPolicy\n\
+             metadata: {{name: path, namespace: default}}\n\
+             spec: {{routerSelector: {{}}, direction: {direction}, terms: [\
+             {{sequence: 10, action: deny, match: {{prefixList: [203.0.113.0/24], \
+             asPathFilter: {{pattern: '^(65001)?$'}}}}}}, \
+             {{sequence: 20, action: permit, match: {{any: true}}, set: {{metric: 7}}}}]}}\n"
+        )
+    };
+    let explained = |daemon: &Daemon, line: &str| {
+        daemon.eventually("the term that decided", || {
+            let why = daemon.ask(&["explain", "route", "203.0.113.0/24"])?;
+            ensure!(why.lines().any(|l| l.trim().ends_with(line)), "{why}");
+            Ok(())
+        });
+    };
+    let all = ["100.64.0.0/10", "192.0.2.0/24", "203.0.113.0/24"];
+    b.is("everything", &["show", "routes"], &all);
+    fs::write(b.folder.join("manifests/policy.yaml"), policy("import"))?;
+    explained(&b, "import policy: default/right import/default/path:10 denies");
+    fs::remove_file(b.folder.join("manifests/policy.yaml"))?;
+    b.eventually("no policy", || {
+        let why = b.ask(&["explain", "route", "203.0.113.0/24"])?;
+        ensure!(why.contains("best") && !why.contains("import policy"), "{why}");
+        Ok(())
+    });
+    fs::write(a.folder.join("manifests/policy.yaml"), policy("export"))?;
+    b.is("what is sent", &["show", "received", "left"], &["100.64.0.0/10"]);
+    explained(&a, "export policy: default/left export/default/path:10 denies");
+    fs::remove_file(a.folder.join("manifests/policy.yaml"))?;
+    b.is("all of it", &["show", "received", "left"], &["100.64.0.0/10", "203.0.113.0/24"]);
+    assert_eq!(established(&a.json(&["show", "peers"])?), 1, "{}", a.log());
+
     // A bad object is named with file and field, and hurts nobody.
     let bad = edited
         + "---\napiVersion: bgp.miloapis.com/v1alpha1\nkind: BGPPeer\n\

@@ -5,7 +5,10 @@
 //! plain reading of [`Policy`]: first matching term decides. Routes from the wire never come here;
 //! the table has its own compiled evaluation. **References**: RFC 4271 section 9.1.
 
-use crate::{Action, Asn, Attributes, Disposition, Match, Origination, Policy, PolicyChain, Set};
+use crate::{
+    Action, Asn, Attributes, Disposition, ExtCommunity, Match, Origination, Policy, PolicyChain,
+    Set,
+};
 
 impl PolicyChain {
     /// The origination as all stages leave it; `None` when one of them denies it.
@@ -38,6 +41,10 @@ impl Match {
         match self {
             Self::Family(family) => *family == origination.family(),
             Self::PrefixIn(ranges) => ranges.iter().any(|r| r.contains(&origination.prefix)),
+            Self::AsPath(pattern) => {
+                let path: Vec<String> = attributes.as_path.iter().map(Asn::to_string).collect();
+                pattern.is_match(&path.join(" "))
+            }
             Self::AnyCommunity(any) => any.iter().any(|c| attributes.communities.contains(c)),
             Self::AnyLargeCommunity(any) => {
                 any.iter().any(|c| attributes.large_communities.contains(c))
@@ -47,6 +54,9 @@ impl Match {
             }
             Self::LocalPref(value) => attributes.local_pref == Some(*value),
             Self::Med(value) => attributes.med == Some(*value),
+            Self::StickyMac => attributes.ext_communities.iter().any(ExtCommunity::is_sticky_mac),
+            // An origination is no EVPN route and was received from nobody.
+            Self::NextHopIn(_) | Self::EvpnType(_) | Self::EvpnVni(_) | Self::EvpnMac(_) => false,
         }
     }
 }
@@ -64,8 +74,16 @@ impl Set {
             Self::LargeCommunitiesRemove(list) => {
                 to.large_communities.retain(|c| !list.contains(c));
             }
+            Self::LargeCommunitiesReplace(list) => {
+                to.large_communities = list.iter().copied().collect();
+            }
             Self::ExtCommunitiesAdd(list) => to.ext_communities.extend(list),
             Self::ExtCommunitiesRemove(list) => to.ext_communities.retain(|c| !list.contains(c)),
+            Self::Color(color) => {
+                to.ext_communities.retain(|c| !c.is_color());
+                to.ext_communities.insert(ExtCommunity::color(*color));
+            }
+            Self::AsPathReplace(path) => to.as_path.clone_from(path),
             Self::Prepend { asn, count } => {
                 let asn = asn.unwrap_or(local_as);
                 to.as_path.splice(..0, std::iter::repeat_n(asn, usize::from(*count)));
@@ -122,6 +140,41 @@ mod tests {
         assert_eq!(policy().originate(origination("2001:db8::/32"), asn), None);
         let untouched = origination("192.0.2.0/24");
         assert_eq!(policy().originate(untouched.clone(), asn), Some(untouched));
+    }
+
+    #[test]
+    fn every_kind_of_condition_and_change_is_read() {
+        use crate::{AsPathExtent, AsPathPattern};
+        let asn = Asn::new(65000).unwrap();
+        let first = vec![
+            Set::AsPathReplace(vec![Asn::new(7).unwrap()]),
+            Set::LargeCommunitiesReplace(vec!["1:2:3".parse().unwrap()]),
+            Set::Color(5),
+            Set::Color(6),
+            Set::ExtCommunitiesAdd(vec!["0600010000000000".parse().unwrap()]),
+        ];
+        let permit = |name: &str, matches, sets| Policy {
+            name: name.into(),
+            terms: vec![Term { name: "t".into(), matches, action: Action::Permit(sets) }],
+            default: Disposition::Deny,
+        };
+        let pattern = |text| Match::AsPath(AsPathPattern::new(text, AsPathExtent::Full).unwrap());
+        let passes = |condition: Match| {
+            let chain = vec![
+                permit("empty", vec![pattern("")], first.clone()),
+                permit("second", vec![condition], Vec::new()),
+            ];
+            PolicyChain(chain).originate(origination("10.0.0.0/8"), asn)
+        };
+        let out = passes(pattern("7")).unwrap().attributes;
+        assert_eq!(out.large_communities.len(), 1);
+        let colors = out.ext_communities.iter().filter(|c| c.is_color());
+        assert_eq!(colors.collect::<Vec<_>>(), [&ExtCommunity::color(6)]);
+        assert!(passes(pattern("8")).is_none());
+        assert!(passes(Match::StickyMac).is_some());
+        for never in [Match::EvpnVni(0), Match::NextHopIn(vec!["0.0.0.0/0".parse().unwrap()])] {
+            assert!(passes(never).is_none(), "an origination has neither");
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@
 //! **References**: RFC 4271 (sections 5, 8, 9), RFC 4456, RFC 5082, RFC 8212, RFC 2385.
 #![forbid(unsafe_code)]
 
+mod as_path;
 pub mod diff;
 mod eval;
 mod name;
@@ -32,6 +33,7 @@ mod types;
 mod validate;
 
 pub use crate::{
+    as_path::{AsPathExtent, AsPathPattern, PatternError},
     diff::{IntentDiff, diff},
     name::{InterfaceName, NameError, ObjectRef, PeerName, PolicyName, RouterName},
     origination::{Attributes, Origination, PeerScope},
@@ -44,11 +46,12 @@ pub use crate::{
         RemovePrivateAs, Role,
     },
     policy::{
-        Action, Disposition, Match, NextHopSet, Origin, Policy, PolicyChain, PrefixRange, Set, Term,
+        Action, Disposition, EvpnType, Match, NextHopSet, Origin, Policy, PolicyChain, PrefixRange,
+        Set, Term,
     },
     reason::Reason,
     router::{BestPath, ExportScope, Intent, Listen, Provider, ProviderKind, Router, RouterId},
     secret::Secret,
-    types::{Asn, Community, ExtCommunity, Family, LargeCommunity, ParseError},
+    types::{Asn, Community, ExtCommunity, Family, LargeCommunity, Mac, ParseError},
     validate::Invalid,
 };

@@ -5,14 +5,14 @@
 //! each [`Policy`] is a list of terms of which the first that matches decides; a permitted route
 //! goes on to the next stage with the changes made so far.
 //! **Invariants**: a [`PrefixRange`] has `prefix length <= ge <= le <= address length`.
-//! **References**: RFC 4271 section 5.1, RFC 1997, RFC 4360, RFC 8092.
+//! **References**: RFC 4271 section 5.1, RFC 1997, RFC 4360, RFC 7432, RFC 8092, RFC 9012.
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 use serde::Serialize;
 
-use crate::{Asn, Community, ExtCommunity, Family, LargeCommunity, PolicyName};
+use crate::{AsPathPattern, Asn, Community, ExtCommunity, Family, LargeCommunity, Mac, PolicyName};
 
 /// What happens to a route when no term matches.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -91,6 +91,10 @@ pub enum Match {
     Family(Family),
     /// The prefix lies in at least one of these ranges.
     PrefixIn(Vec<PrefixRange>),
+    /// The AS path matches.
+    AsPath(AsPathPattern),
+    /// The next hop as received lies in one of these; a route originated here has none.
+    NextHopIn(Vec<IpNet>),
     /// At least one of these is attached.
     AnyCommunity(Vec<Community>),
     /// At least one of these is attached.
@@ -101,6 +105,28 @@ pub enum Match {
     LocalPref(u32),
     /// MULTI_EXIT_DISC is present with this value.
     Med(u32),
+    /// An EVPN route of one of these types.
+    EvpnType(Vec<EvpnType>),
+    /// An EVPN route with this VXLAN network identifier, 24 bits.
+    EvpnVni(u32),
+    /// An EVPN route about this station.
+    EvpnMac(Mac),
+    /// The MAC Mobility community says that the station does not move (RFC 7432 section 15.2).
+    StickyMac,
+}
+
+/// An EVPN route type that policy can name (RFC 7432 section 7, RFC 9136).
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum EvpnType {
+    /// Type 2.
+    MacIp,
+    /// Type 3.
+    InclusiveMulticast,
+    /// Type 5, an IPv4 prefix.
+    IpPrefixV4,
+    /// Type 5, an IPv6 prefix.
+    IpPrefixV6,
 }
 
 /// Prefixes inside `prefix` whose length is `ge` to `le`.
@@ -182,10 +208,14 @@ pub enum Set {
     LargeCommunitiesAdd(Vec<LargeCommunity>),
     /// Removes these.
     LargeCommunitiesRemove(Vec<LargeCommunity>),
+    /// Replaces all large communities; an empty list removes them all.
+    LargeCommunitiesReplace(Vec<LargeCommunity>),
     /// Adds what is not there yet.
     ExtCommunitiesAdd(Vec<ExtCommunity>),
     /// Removes these.
     ExtCommunitiesRemove(Vec<ExtCommunity>),
+    /// Sets the one Color community (RFC 9012 section 4.3), flags 0, in place of others.
+    Color(u32),
     /// Prepends to AS_PATH, before the local AS that an external session adds anyway.
     Prepend {
         /// Which AS; the router's own when absent.
@@ -193,6 +223,8 @@ pub enum Set {
         /// How many times, at least 1.
         count: u8,
     },
+    /// Puts this path in place of AS_PATH, before the local AS that an external session adds anyway.
+    AsPathReplace(Vec<Asn>),
     /// Chooses the next hop; means something on export only.
     NextHop(NextHopSet),
 }

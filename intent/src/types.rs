@@ -245,6 +245,24 @@ impl FromStr for LargeCommunity {
 #[serde(try_from = "String", into = "String")]
 pub struct ExtCommunity(pub [u8; 8]);
 
+impl ExtCommunity {
+    /// A Color community with flags 0 (RFC 9012 section 4.3).
+    pub fn color(color: u32) -> Self {
+        let [a, b, c, d] = color.to_be_bytes();
+        Self([0x03, 0x0b, 0, 0, a, b, c, d])
+    }
+
+    /// A Color community, whatever its flags.
+    pub fn is_color(&self) -> bool {
+        matches!(self.0, [0x03, 0x0b, ..])
+    }
+
+    /// A MAC Mobility community with the sticky flag (RFC 7432 section 7.7).
+    pub fn is_sticky_mac(&self) -> bool {
+        matches!(self.0, [0x06, 0x00, flags, ..] if flags & 1 == 1)
+    }
+}
+
 impl fmt::Display for ExtCommunity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [kind, subtype, a, b, c, d, e, g] = self.0;
@@ -287,6 +305,40 @@ impl FromStr for ExtCommunity {
                 "an extended community: rt:ASN:NN, rt:IP:NN, soo:... or 16 hexadecimal digits",
             )
         })
+    }
+}
+
+/// A MAC address; prints as `00:11:22:aa:bb:cc` and reads that.
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Mac(pub [u8; 6]);
+
+impl fmt::Display for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.0;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
+}
+
+impl fmt::Debug for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Mac {
+    type Err = ParseError;
+
+    fn from_str(s: &str) -> Result<Self, ParseError> {
+        let error = || ParseError::new(s, "a MAC address such as 00:11:22:aa:bb:cc");
+        let mut octets = [0; 6];
+        let mut parts = s.split(':');
+        for octet in &mut octets {
+            let is_octet = |p: &&str| p.len() == 2 && p.bytes().all(|b| b.is_ascii_hexdigit());
+            let part = parts.next().filter(is_octet).ok_or_else(error)?;
+            *octet = u8::from_str_radix(part, 16).map_err(|_| error())?;
+        }
+        if parts.next().is_some() { Err(error()) } else { Ok(Self(octets)) }
     }
 }
 
@@ -347,7 +399,7 @@ macro_rules! through_text {
     )*};
 }
 
-through_text!(Community, LargeCommunity, ExtCommunity);
+through_text!(Community, LargeCommunity, ExtCommunity, Mac);
 
 #[cfg(test)]
 mod tests {
@@ -375,6 +427,25 @@ mod tests {
         }
         assert_eq!("03:0c:00:00:00:00:00:08".parse(), Ok(ExtCommunity([3, 12, 0, 0, 0, 0, 0, 8])));
         assert!("rt:1".parse::<ExtCommunity>().is_err());
+    }
+
+    #[test]
+    fn mac_addresses_read_what_they_print() {
+        let mac: Mac = "00:11:22:aA:Bb:cc".parse().unwrap();
+        assert_eq!((mac.to_string().as_str(), mac.0[5]), ("00:11:22:aa:bb:cc", 0xcc));
+        let bad =
+            ["", "00:11:22:aa:bb", "00:11:22:aa:bb:cc:dd", "0:11:22:aa:bb:cc", "+0:11:22:aa:bb:cc"];
+        for text in bad {
+            assert!(text.parse::<Mac>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn colors_and_sticky_addresses_are_told() {
+        assert!(ExtCommunity::color(7).is_color() && !ExtCommunity::color(7).is_sticky_mac());
+        assert_eq!(ExtCommunity::color(7).to_string(), "030b000000000007");
+        assert!("0600010000000005".parse::<ExtCommunity>().unwrap().is_sticky_mac());
+        assert!(!"0600000000000005".parse::<ExtCommunity>().unwrap().is_sticky_mac());
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! The embedded speaker as a provider: a thin adapter over [`speaker`].
 //!
-//! Conversion is pure (`convert`); what is observed comes from the speaker's views.
+//! Conversion is pure (`convert`, `options`, `policy`); what is observed comes from the speaker's views.
 
 mod convert;
 mod observe;
 mod options;
+mod policy;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::SpeakerHandle;
 use crate::router::Router;
+use crate::soft::Anew;
 
 /// What to do to a session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,7 +105,7 @@ impl Router {
         };
         let negotiated = Arc::clone(&life.established.negotiated);
         if inbound {
-            core.reimport(ix);
+            core.reimport(ix, Anew::Asked);
         } else {
             for family in negotiated.families.iter() {
                 core.send_again(ix, family);

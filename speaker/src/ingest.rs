@@ -23,10 +23,10 @@ use std::time::Instant;
 use bgp_wire::attr::{AttrType, find};
 use bgp_wire::update::{AttrOutcome, MpReach, MpUnreach, UpdateView};
 use bgp_wire::{Family, HEADER_LEN, NextHop, Nlri, Notification};
-use rib::policy::ImportVerdict;
+use rib::policy::{ImportVerdict, Subject};
 use rib::{
-    AttrId, MAX_PATHS, NextHopId, PathFlags, PeerIx, TableFamily, family_index, keeps_next_hop,
-    with_family,
+    AttrId, AttrTable, MAX_PATHS, NextHopId, PathFlags, PeerIx, Rib, TableFamily, family_index,
+    keeps_next_hop, with_family,
 };
 use tracing::{debug, warn};
 
@@ -251,7 +251,10 @@ impl Core {
                 continue;
             }
             // The policy keeps its reference to the set until the next call.
-            let (accepted, flags) = match life.import.apply(&mut self.rib.attrs, prefix, attr) {
+            let Rib { attrs, next_hops, .. } = &mut self.rib;
+            let subject =
+                |attrs: &AttrTable| Subject::of(prefix, next_hops, next_hop, attrs.bytes(attr));
+            let (accepted, flags) = match life.import.apply(attrs, attr, subject) {
                 ImportVerdict::Accept(accepted) => (accepted, flags),
                 ImportVerdict::Deny => {
                     denied += 1;

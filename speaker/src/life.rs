@@ -62,6 +62,9 @@ pub(crate) struct Life {
     pub(crate) targets: RouteTargets,
     /// Its memberships have changed in the burst under way.
     pub(crate) targets_changed: bool,
+    /// Every path held, refused ones included, has the attributes it was sent with: no import policy
+    /// of this session has changed routes.
+    pub(crate) as_sent: bool,
     /// What was sent, where policy changed it; only without route refresh.
     pub(crate) originals: Option<Originals>,
 }
@@ -170,11 +173,13 @@ impl Core {
         };
         let subnets = Subnets::of(ends.ifindex);
         let one_hop = is_one_hop(&config, established, &ends);
+        let import = ImportPolicy::new(&config.import, self.config.asn).ok()?;
         let life = Life {
             name: Arc::clone(name),
             inbound: Inbound::of(&self.config, &config, established, one_hop.then_some(&subnets)),
             subnets,
-            import: ImportPolicy::new(&config.import, self.config.asn).ok()?,
+            as_sent: !import.changes_routes(),
+            import,
             config,
             established: established.clone(),
             outbox,

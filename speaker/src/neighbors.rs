@@ -11,8 +11,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rib::PeerIx;
-use rib::policy::ImportPolicy;
-use tracing::warn;
 
 use crate::config::{NeighborConfig, RouterConfig};
 use crate::core::{Core, Neighbor};
@@ -21,6 +19,7 @@ use crate::kernel::Kernel;
 use crate::life::is_one_hop;
 use crate::limits::Exceeded;
 use crate::restart::helper::ends_keeping;
+use crate::soft::Anew;
 use crate::tally::Tally;
 
 /// A neighbour that sends no End-of-RIB has told everything when it was quiet for this long.
@@ -79,15 +78,20 @@ impl Core {
         let life = self.lives.get_mut(ix)?;
         let before = std::mem::replace(&mut life.config, config);
         let after = &life.config;
-        let reimport = before.import != after.import
-            || before.allow_as_in != after.allow_as_in
-            || before.local_as != after.local_as;
+        let reimport = if before.local_as != after.local_as {
+            // It may stand in the paths held.
+            Some(Anew::Asked)
+        } else if before.allow_as_in != after.allow_as_in {
+            Some(Anew::Settings)
+        } else {
+            (before.import != after.import).then_some(Anew::Policy)
+        };
         let limit = before.maximum_prefix != after.maximum_prefix;
         let one_hop = is_one_hop(after, &life.established, &life.ends);
         let subnets = one_hop.then_some(&life.subnets);
         life.inbound = Inbound::of(&self.config, after, &life.established, subnets);
-        if reimport {
-            self.reimport(ix);
+        if let Some(why) = reimport {
+            self.reimport(ix, why);
         }
         self.regroup(ix);
         if limit { self.limit_changed(ix, now) } else { None }
@@ -111,31 +115,6 @@ impl Core {
     pub(crate) fn remove_neighbor(&mut self, name: &str) {
         self.forget_kept(name);
         self.neighbors.remove(name);
-    }
-
-    /// Applies the import settings anew: by asking the neighbour for its routes again, or to what is
-    /// kept of one that cannot be asked.
-    pub(crate) fn reimport(&mut self, ix: PeerIx) {
-        let Some(life) = self.lives.get_mut(ix) else { return };
-        life.import.clear(&mut self.rib.attrs);
-        match ImportPolicy::new(&life.config.import, self.config.asn) {
-            Ok(import) => life.import = import,
-            Err(error) => {
-                warn!(peer = %life.name, %error, "import policy refused; the one before stays");
-                return;
-            }
-        }
-        if let Some(last) = life.last.take() {
-            self.rib.attrs.release(last.attr);
-        }
-        if !life.established.negotiated.route_refresh {
-            self.begin_reimport(ix);
-            return;
-        }
-        let families = life.established.negotiated.families;
-        for family in families.iter() {
-            self.request_refresh(ix, family);
-        }
     }
 
     /// Moves a session to the group its settings ask for now; nothing happens when that is the one

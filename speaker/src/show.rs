@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
+use rib::policy::Trace;
 use rib::{
     FAMILIES, Path, PathFlags, PeerIx, PeerKind, Reason, Rib, RowId, TableFamily, Verdict,
     each_family, with_family,
@@ -24,7 +25,7 @@ use crate::render::{Shown, attributes, nlri};
 use crate::router::{Router, Shared};
 use crate::view::{
     CandidateView, Cursor, ExplainView, ExportView, FibHopView, FibTotalsView, FibView, Page,
-    PeerView, RouteQuery, RouteTable, RouteView, RouterView, TableView, TcpView,
+    PeerView, PolicyStepView, RouteQuery, RouteTable, RouteView, RouterView, TableView, TcpView,
 };
 
 /// Rows looked at under one hold of a router's lock.
@@ -234,6 +235,7 @@ impl Router {
                     Verdict::Lost(reason) | Verdict::Ineligible(reason) => reason.name().to_owned(),
                 },
                 detail: detail(&core.rib, &candidate.path, best.as_ref(), candidate.verdict),
+                import_policy: steps(core.import_trace(prefix, &candidate.path)),
             })
             .collect();
         let kernel = self.shared.kernel.as_ref().and_then(|kernel| {
@@ -260,6 +262,7 @@ impl Router {
                         None => "sent".to_owned(),
                         Some(why) => why.name().to_owned(),
                     },
+                    export_policy: steps(verdict.policy),
                 })
             })
             .collect();
@@ -395,6 +398,11 @@ impl Core {
     fn status(&self, path: &Path) -> &'static str {
         self.rib.ineligible(path).map_or("eligible", Reason::name)
     }
+}
+
+fn steps(trace: Option<Trace>) -> Vec<PolicyStepView> {
+    let stages = trace.into_iter().flat_map(|trace| trace.stages);
+    stages.map(|stage| PolicyStepView { term: stage.term, permitted: stage.permitted }).collect()
 }
 
 /// The two values that were compared, for people.

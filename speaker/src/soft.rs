@@ -1,21 +1,27 @@
 //! Soft reconfiguration: a new import policy acts on routes that are here already.
 //!
 //! **For**: edits of policy and of `allow_as_in` while sessions are up. **Sits**: beside
-//! [`ingest`](crate::ingest). **How it works**: a neighbour with route refresh (RFC 2918) is asked for
-//! its routes again, which costs no memory. For one without, the set of attributes it sent is kept
-//! wherever import policy made another of it ([`Originals`]), and the rows are gone through in
-//! slices. In both cases a route that comes out as before changes nothing: nobody is told.
+//! [`ingest`](crate::ingest). **How it works**: only families that the edit concerns are looked at. While
+//! no import policy of a session has changed what it accepted, all its routes are held as they were
+//! sent, those refused included: the rows are gone through in slices, and nobody is asked. Else a
+//! neighbour with route refresh (RFC 2918) is asked for its routes again, which costs no memory; for
+//! one without, the set of attributes it sent is kept wherever policy made another of it
+//! ([`Originals`]), and the rows are gone through. In all cases a route that comes out as before
+//! changes nothing: nobody is told.
 //! **Invariants**: an original is held exactly as long as its path is, and one reference to its set
 //! with it. **Cost**: about 60 octets a path that policy edits (a table that policy only filters, or
 //! does not touch, costs nothing), and the sets as sent, each once.
 //! **References**: RFC 4271 section 9.1.1, RFC 2918 section 1.
 
-use bgp_wire::Nlri;
+use bgp_wire::{FamilySet, Nlri};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
-use rib::policy::ImportVerdict;
-use rib::{AttrId, AttrTable, FAMILY_COUNT, PathFlags, PeerIx, RowId, TableFamily, with_family};
+use rib::policy::{ImportPolicy, ImportVerdict, Subject, Trace};
+use rib::{
+    AttrId, AttrTable, FAMILY_COUNT, Path, PathFlags, PeerIx, Rib, RowId, TableFamily, with_family,
+};
 use smallvec::SmallVec;
+use tracing::warn;
 
 use crate::core::Core;
 
@@ -82,19 +88,71 @@ impl Originals {
     }
 }
 
+/// Why the import settings are applied anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Anew {
+    /// Another policy, and nothing else.
+    Policy,
+    /// Whatever the policy, routes may be judged otherwise.
+    Settings,
+    /// The operator wants the routes again.
+    Asked,
+}
+
 /// A walk over the rows for one neighbour.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reimport {
     pub(crate) peer: PeerIx,
+    /// Of these families.
+    families: FamilySet,
     family: usize,
     row: u32,
 }
 
 impl Core {
+    /// Applies the import settings anew: to what is held, where that is what was sent, else by asking
+    /// the neighbour for its routes again.
+    pub(crate) fn reimport(&mut self, ix: PeerIx, why: Anew) {
+        let Some(life) = self.lives.get_mut(ix) else { return };
+        let edit = life.import.edit_to(&life.config.import);
+        life.import.clear(&mut self.rib.attrs);
+        match ImportPolicy::new(&life.config.import, self.config.asn) {
+            Ok(import) => life.import = import,
+            Err(error) => {
+                warn!(peer = %life.name, %error, "import policy refused; the one before stays");
+                return;
+            }
+        }
+        if let Some(last) = life.last.take() {
+            self.rib.attrs.release(last.attr);
+        }
+        let negotiated = &life.established.negotiated;
+        let may_differ = |family| why != Anew::Policy || edit.concerns(family);
+        let families: FamilySet = negotiated.families.iter().filter(|f| may_differ(*f)).collect();
+        let held = life.as_sent || !negotiated.route_refresh;
+        let ask = negotiated.route_refresh && (why == Anew::Asked || !held);
+        life.as_sent &= !life.import.changes_routes();
+        if families.is_empty() {
+            return;
+        }
+        if !ask {
+            self.begin_reimport(ix, families);
+            return;
+        }
+        for family in families.iter() {
+            self.request_refresh(ix, family);
+        }
+    }
+
     /// Begins, or begins anew, to apply the import settings to what a neighbour has sent.
-    pub(crate) fn begin_reimport(&mut self, peer: PeerIx) {
-        self.reimports.retain(|walk| walk.peer != peer);
-        self.reimports.push(Reimport { peer, family: 0, row: 0 });
+    fn begin_reimport(&mut self, peer: PeerIx, mut families: FamilySet) {
+        self.reimports.retain(|walk| {
+            if walk.peer == peer {
+                families.extend(walk.families.iter());
+            }
+            walk.peer != peer
+        });
+        self.reimports.push(Reimport { peer, families, family: 0, row: 0 });
     }
 
     /// Looks at up to about `budget` rows. Returns whether there is more.
@@ -120,14 +178,15 @@ impl Core {
     ) -> Option<Reimport> {
         let slots = self.rib.table::<P>().slots();
         let end = slots.min(walk.row.saturating_add(u32::try_from(*budget).unwrap_or(u32::MAX)));
-        *budget -= (end - walk.row.min(end)) as usize;
         let counts = self.rib.counts::<P>(walk.peer);
-        if counts.received > 0 {
+        let wanted = counts.received > 0 && walk.families.contains(P::FAMILY);
+        if wanted {
+            *budget -= (end - walk.row.min(end)) as usize;
             for row in (walk.row..end).map(RowId) {
                 self.reimport_row::<P>(walk.peer, row);
             }
         }
-        match (end < slots && counts.received > 0, walk.family) {
+        match (end < slots && wanted, walk.family) {
             (true, _) => Some(Reimport { row: end, ..walk }),
             (false, family) if family + 1 < FAMILY_COUNT => {
                 Some(Reimport { family: family + 1, row: 0, ..walk })
@@ -136,9 +195,28 @@ impl Core {
         }
     }
 
+    /// What import policy said of a path, `None` where there is none or what was sent is not known.
+    pub(crate) fn import_trace<P: TableFamily>(&self, prefix: P, path: &Path) -> Option<Trace> {
+        // A stale path was judged by the policy of the session before.
+        let life = self.lives.get(path.peer).filter(|_| !self.rib.is_stale::<P>(path))?;
+        if life.import.is_permit_all() {
+            return None;
+        }
+        let canonical = self.rib.attrs.bytes(path.attr);
+        let subject = Subject::of(prefix, &self.rib.next_hops, path.next_hop, canonical);
+        let key = PathName::of(prefix, path.path_id);
+        let kept = life.originals.as_ref().and_then(|originals| originals.0.get(&key)).copied();
+        let is_as_sent = life.as_sent || life.originals.is_some();
+        let is_refused = path.flags.any(PathFlags::FILTERED);
+        match kept.or((is_as_sent || is_refused).then_some(path.attr)) {
+            Some(received) => Some(life.import.trace(&self.rib.attrs, &subject, received)),
+            None => life.import.trace_accepted(&self.rib.attrs, &subject, path.attr),
+        }
+    }
+
     fn reimport_row<P: TableFamily>(&mut self, peer: PeerIx, row: RowId) {
         // Stale paths are about to be sent again or to go.
-        let ours: SmallVec<[rib::Path; 4]> = (self.rib.paths::<P>(row))
+        let ours: SmallVec<[Path; 4]> = (self.rib.paths::<P>(row))
             .filter(|path| path.peer == peer && !self.rib.is_stale::<P>(path))
             .copied()
             .collect();
@@ -158,7 +236,11 @@ impl Core {
             let flags = if looks { flags.with(PathFlags::AS_LOOP) } else { flags };
             // The table may hold the last reference.
             self.rib.attrs.retain(received);
-            let (attr, flags) = match life.import.apply(&mut self.rib.attrs, prefix, received) {
+            let Rib { attrs, next_hops, .. } = &mut self.rib;
+            let subject = |attrs: &AttrTable| {
+                Subject::of(prefix, next_hops, path.next_hop, attrs.bytes(received))
+            };
+            let (attr, flags) = match life.import.apply(attrs, received, subject) {
                 ImportVerdict::Accept(accepted) => (accepted, flags),
                 ImportVerdict::Deny => (received, flags.with(PathFlags::FILTERED)),
             };

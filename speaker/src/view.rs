@@ -143,6 +143,21 @@ pub struct CandidateView {
     pub decided_by: String,
     /// The two values compared, for people.
     pub detail: String,
+    /// What each stage of the neighbour's import policy said; empty without policy, and where what was
+    /// sent is not known any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub import_policy: Vec<PolicyStepView>,
+}
+
+/// What one stage of a policy said of a route.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicyStepView {
+    /// The term that matched; absent where none did and the default decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub term: Option<String>,
+    /// The route passed.
+    pub permitted: bool,
 }
 
 /// Whether a prefix is sent to one neighbour.
@@ -158,6 +173,9 @@ pub struct ExportView {
     pub sent: bool,
     /// Stable reason.
     pub reason: String,
+    /// What each stage of the export policy said; empty where it was not asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub export_policy: Vec<PolicyStepView>,
 }
 
 /// One prefix as the kernel has it, or should.

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use speaker::view::{
-    CandidateView, ExplainView, FibHopView, FibView, NlriView, PeerView, RouteView,
+    CandidateView, ExplainView, FibHopView, FibView, NlriView, PeerView, PolicyStepView, RouteView,
 };
 
 use crate::control::ObjectView;
@@ -267,6 +267,7 @@ pub fn explain_text(view: &ExplainView) -> String {
             };
             let id = export.path_id.map_or_else(String::new, |id| format!(" path id {id}"));
             let _ = writeln!(text, "  {verb} {}{id}{reason}", export.peer);
+            policy_steps(&mut text, "export", &export.export_policy);
         }
     }
     text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
@@ -308,6 +309,20 @@ fn explain_candidate(text: &mut String, candidate: &CandidateView) {
         step => format!("not eligible, {step}"),
     };
     let _ = writeln!(text, "       {verdict}{detail}");
+    policy_steps(text, "import", &candidate.import_policy);
+}
+
+/// The term that decided in each stage of a policy.
+fn policy_steps(text: &mut String, direction: &str, steps: &[PolicyStepView]) {
+    for step in steps {
+        let verb = if step.permitted { "permits" } else { "denies" };
+        let _ = match &step.term {
+            Some(term) => writeln!(text, "       {direction} policy: {term} {verb}"),
+            None => {
+                writeln!(text, "       {direction} policy: no term matches, the default {verb}")
+            }
+        };
+    }
 }
 
 /// Seconds the way people say them: `7s`, `4m09s`, `1h02m`, `3d04h`, `12w3d`.

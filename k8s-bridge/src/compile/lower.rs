@@ -1,23 +1,23 @@
 //! One policy object in the neutral form.
 //!
 //! **For**: [`super::policies`]. **Sits**: pure functions below it. **How it works**: a condition that
-//! offers a choice no single match can express becomes several terms of one name. Conditions only
-//! EVPN routes meet never hold here, so their terms are left out and told. What cannot be
+//! offers a choice no single match can express becomes several terms of one name. What cannot be
 //! expressed and would let more pass if left out refuses the policy.
-//! **References**: RFC 4271 section 5.1, RFC 1997, RFC 4360, RFC 8092.
+//! **References**: RFC 4271 section 5.1, RFC 1997, RFC 4360, RFC 7432, RFC 8092, RFC 9012.
 
 use std::net::IpAddr;
 
 use intent::{
-    Action, Asn, Community, ExtCommunity, Family, LargeCommunity, Match, NextHopSet, ObjectRef,
-    Origin, PrefixRange, Reason, Set, Term,
+    Action, AsPathExtent, AsPathPattern, Asn, Community, EvpnType, ExtCommunity, Family,
+    LargeCommunity, Mac, Match, NextHopSet, ObjectRef, Origin, PrefixRange, Reason, Set, Term,
 };
 use ipnet::IpNet;
 
 use super::verdict::Refusal;
 use crate::crd::{
-    BgpPolicySpec, Direction, PolicyTerm, RouteActions, RouteConditions, RouteDisposition,
-    RouteOrigin, RouteStatement, SetCommunityMethod, TermAction, TermMatch, TermSet,
+    AsPathMatchType, BgpPolicySpec, Direction, EvpnRouteType, PolicyTerm, RouteActions,
+    RouteConditions, RouteDisposition, RouteOrigin, RouteStatement, SetCommunityMethod, TermAction,
+    TermMatch, TermSet,
 };
 
 /// A policy in the neutral form.
@@ -38,9 +38,7 @@ pub(super) fn lower_policy(key: &ObjectRef, spec: &BgpPolicySpec) -> Result<Lowe
         let field = format!("spec.terms[{i}]");
         let namespace = key.namespace.as_deref().unwrap_or_default();
         let name = format!("{namespace}/{}:{}", key.name, term.sequence);
-        let Some(alternatives) = term_matches(&field, &term.matches, &mut lowered)? else {
-            continue;
-        };
+        let alternatives = term_matches(&field, &term.matches, &mut lowered)?;
         let action = match term.action {
             TermAction::Deny => Action::Deny,
             TermAction::Permit => {
@@ -57,35 +55,32 @@ pub(super) fn lower_policy(key: &ObjectRef, spec: &BgpPolicySpec) -> Result<Lowe
     Ok(lowered)
 }
 
-/// `None` when the term can never match a route carried here.
 fn term_matches(
     field: &str,
     matches: &TermMatch,
     lowered: &mut Lowered,
-) -> Result<Option<Alternatives>, Refusal> {
-    if matches.as_path_filter.is_some() {
-        let message = format!("{field}.match.asPathFilter cannot be evaluated yet: remove it");
-        return Err((Reason::NotRealised, message));
-    }
-    let evpn = [
-        (matches.evpn_route_type.as_ref().is_some_and(|t| !t.is_empty()), "evpnRouteType"),
-        (matches.vni.is_some(), "vni"),
-        (matches.mac_address.is_some(), "macAddress"),
-    ];
-    let evpn: Vec<_> = evpn.into_iter().filter(|(given, _)| *given).collect();
-    if !evpn.is_empty() {
-        let fields = evpn.into_iter().map(|(_, name)| format!("{field}.match.{name}"));
-        lowered.not_realised.extend(fields);
-        return Ok(None);
-    }
+) -> Result<Alternatives, Refusal> {
     let mut all: Alternatives = vec![Vec::new()];
     if let Some(families) = matches.address_families.as_ref().filter(|f| !f.is_empty()) {
-        let known: Vec<Family> = families.iter().filter_map(|f| f.family()).collect();
-        if known.is_empty() {
+        let mut families: Vec<Family> = families.iter().filter_map(|f| f.family()).collect();
+        families.sort_unstable();
+        families.dedup();
+        if families.is_empty() {
             lowered.not_realised.push(format!("{field}.match.addressFamilies"));
-            return Ok(None);
         }
-        all = either(all, known.into_iter().map(Match::Family).collect());
+        // No family at all leaves no alternative: the term matches nothing.
+        all = either(all, families.into_iter().map(Match::Family).collect());
+    }
+    all = evpn_matches(field, matches, all)?;
+    if let Some(filter) = &matches.as_path_filter {
+        let extent = match filter.match_type {
+            Some(AsPathMatchType::Full) => AsPathExtent::Full,
+            Some(AsPathMatchType::Contains) | None => AsPathExtent::Contains,
+        };
+        let pattern = AsPathPattern::new(&filter.pattern, extent).map_err(|error| {
+            (Reason::InvalidSpec, format!("{field}.match.asPathFilter.pattern: {error}"))
+        })?;
+        all = either(all, vec![Match::AsPath(pattern)]);
     }
     if let Some(list) = matches.prefix_list.as_ref().filter(|l| !l.is_empty()) {
         let ranges = prefixes(&format!("{field}.match.prefixList"), list)?;
@@ -112,7 +107,53 @@ fn term_matches(
     for condition in single.into_iter().flatten() {
         all = either(all, vec![condition]);
     }
-    Ok(Some(all))
+    Ok(all)
+}
+
+/// Every alternative so far with the conditions that EVPN routes meet.
+fn evpn_matches(
+    field: &str,
+    matches: &TermMatch,
+    mut all: Alternatives,
+) -> Result<Alternatives, Refusal> {
+    if let Some(types) = matches.evpn_route_type.as_ref().filter(|t| !t.is_empty()) {
+        all = evpn_types(all, types);
+    }
+    if let Some(vni) = matches.vni {
+        all = either(all, vec![Match::EvpnVni(vni)]);
+    }
+    if let Some(text) = &matches.mac_address {
+        let mac = text
+            .parse::<Mac>()
+            .map_err(|error| (Reason::InvalidSpec, format!("{field}.match.macAddress: {error}")))?;
+        all = either(all, vec![Match::EvpnMac(mac)]);
+    }
+    Ok(all)
+}
+
+/// Every alternative so far with a route type; a station that does not move is of type 2 too.
+fn evpn_types(all: Alternatives, types: &[EvpnRouteType]) -> Alternatives {
+    let mut plain: Vec<EvpnType> = types
+        .iter()
+        .filter_map(|kind| match kind {
+            EvpnRouteType::InclusiveMulticastEthernetTag => Some(EvpnType::InclusiveMulticast),
+            EvpnRouteType::MacIpAdvertisement => Some(EvpnType::MacIp),
+            EvpnRouteType::IpPrefixAdvertisement => Some(EvpnType::IpPrefixV4),
+            EvpnRouteType::Ipv6PrefixAdvertisement => Some(EvpnType::IpPrefixV6),
+            EvpnRouteType::StickyMacAddress => None,
+        })
+        .collect();
+    plain.sort_unstable();
+    plain.dedup();
+    let mut out = Vec::new();
+    if !plain.is_empty() {
+        out.extend(either(all.clone(), vec![Match::EvpnType(plain)]));
+    }
+    if types.contains(&EvpnRouteType::StickyMacAddress) {
+        let sticky = either(all, vec![Match::EvpnType(vec![EvpnType::MacIp])]);
+        out.extend(either(sticky, vec![Match::StickyMac]));
+    }
+    out
 }
 
 /// Every alternative so far together with each of `conditions`.
@@ -156,8 +197,13 @@ fn term_sets(
         } else if change.asn.is_some() {
             lowered.not_realised.push(format!("{field}.set.asPath.asn (without prepend)"));
         }
-        if change.replace.as_ref().is_some_and(|r| !r.is_empty()) {
-            lowered.not_realised.push(format!("{field}.set.asPath.replace"));
+        if let Some(path) = change.replace.as_ref().filter(|path| !path.is_empty()) {
+            let asns = path.iter().map(|asn| Asn::new(*asn));
+            let asns = asns.collect::<Option<Vec<Asn>>>().ok_or_else(|| {
+                let message = format!("{field}.set.asPath.replace: 0 is no AS number");
+                (Reason::InvalidSpec, message)
+            })?;
+            sets.push(Set::AsPathReplace(asns));
         }
     }
     if let Some(change) = &set.next_hop {
@@ -171,9 +217,8 @@ fn term_sets(
             next_hop(&field, wanted, direction, &mut sets, lowered)?;
         }
     }
-    if set.color.is_some() {
-        lowered.not_realised.push(format!("{field}.set.color"));
-    }
+    // After the extended communities, which it must survive.
+    sets.extend(set.color.map(Set::Color));
     if set.srv6_endpoint_behavior.is_some() {
         lowered.not_realised.push(format!("{field}.set.srv6EndpointBehavior"));
     }
@@ -211,10 +256,6 @@ pub(super) fn lower_statements(
 }
 
 fn statement_matches(field: &str, conditions: &RouteConditions) -> Result<Alternatives, Refusal> {
-    if conditions.next_hop_set.is_some() {
-        let message = format!("{field}.conditions.nextHopSet cannot be evaluated yet: remove it");
-        return Err((Reason::NotRealised, message));
-    }
     let mut all: Alternatives = vec![Vec::new()];
     if let Some(list) = conditions.prefix_sets.as_ref().filter(|l| !l.is_empty()) {
         let exact = prefixes(&format!("{field}.conditions.prefixSets"), list)?;
@@ -230,6 +271,16 @@ fn statement_matches(field: &str, conditions: &RouteConditions) -> Result<Altern
             Match::AnyCommunity(standard)
         };
         all = either(all, vec![condition]);
+    }
+    if let Some(text) = &conditions.next_hop_set {
+        let prefix = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        let prefix = prefix.map_err(|_| {
+            let message = format!(
+                "{field}.conditions.nextHopSet: {text:?} is neither an address nor a prefix such as 192.0.2.0/24"
+            );
+            (Reason::InvalidSpec, message)
+        })?;
+        all = either(all, vec![Match::NextHopIn(vec![prefix])]);
     }
     Ok(all)
 }
@@ -256,13 +307,14 @@ fn statement_sets(
                 push(&mut sets, large, Set::LargeCommunitiesRemove);
             }
             SetCommunityMethod::Replace => {
-                if !large.is_empty() {
-                    let message = format!(
-                        "{field}: large communities cannot be replaced: use Add and Remove"
-                    );
-                    return Err((Reason::NotRealised, message));
+                // Each kind that is listed; nothing listed takes both away.
+                let nothing = standard.is_empty() && large.is_empty();
+                if nothing || !standard.is_empty() {
+                    sets.push(Set::CommunitiesReplace(standard));
                 }
-                sets.push(Set::CommunitiesReplace(standard));
+                if nothing || !large.is_empty() {
+                    sets.push(Set::LargeCommunitiesReplace(large));
+                }
             }
         }
     }

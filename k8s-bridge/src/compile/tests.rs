@@ -312,7 +312,7 @@ fn a_policy_that_is_not_there_or_not_usable_denies() {
             policy(
                 "regex",
                 "import",
-                "[{sequence: 1, action: permit, match: {asPathFilter: {pattern: x}}}]",
+                "[{sequence: 1, action: permit, match: {asPathFilter: {pattern: (1}}}]",
             ),
             policy("out", "export", "[{sequence: 1, action: permit, match: {any: true}}]"),
             peer("a", "192.0.2.1", "peerASN: 2\nrouteMapOut: nowhere"),
@@ -330,7 +330,12 @@ fn a_policy_that_is_not_there_or_not_usable_denies() {
         case.condition("BGPPeer default/b", "PolicyNotFound")
             .contains("direction export, not import")
     );
-    assert_eq!(case.refused("BGPPolicy default/regex").0, Reason::NotRealised);
+    let (reason, message) = case.refused("BGPPolicy default/regex");
+    assert_eq!(reason, Reason::InvalidSpec);
+    assert_eq!(
+        message,
+        "spec.terms[0].match.asPathFilter.pattern: \"(1\" is no regular expression: unclosed group; until then it denies every route"
+    );
     assert_eq!(case.peer("a").import.stages()[0].terms[0].action, Action::Deny);
 }
 
@@ -342,15 +347,16 @@ fn conditions_with_alternatives_become_several_terms() {
     ]
     .concat());
     let terms = &case.peer("p").import.stages()[0].terms;
-    assert_eq!(terms.len(), 2);
+    assert_eq!(terms.len(), 3);
     let large = Match::AnyLargeCommunity(vec!["65000:1:2".parse().unwrap()]);
     assert!(terms[1].matches.contains(&large));
-    assert!(terms.iter().all(|t| t.matches.len() == 3));
+    assert!(terms[..2].iter().all(|t| t.matches.len() == 3));
+    assert_eq!(terms[2].matches, [Match::EvpnVni(5)]);
     let target = Set::ExtCommunitiesAdd(vec!["rt:65000:7".parse().unwrap()]);
     assert_eq!(terms[0].action, Action::Permit(vec![target]));
     assert_eq!(
         case.condition("BGPPolicy default/a", "NotRealised"),
-        "accepted, but nothing acts on it yet: spec.terms[0].set.nextHop (on import), spec.terms[1].match.vni"
+        "accepted, but nothing acts on it yet: spec.terms[0].set.nextHop (on import)"
     );
 }
 

@@ -105,7 +105,7 @@ pub struct TermMatch {
     /// The EVPN route type is one of these.
     #[schemars(length(max = 5))]
     pub evpn_route_type: Option<Vec<EvpnRouteType>>,
-    /// The VXLAN network identifier.
+    /// The VXLAN network identifier of an EVPN route.
     #[schemars(range(min = 0, max = 16777215))]
     pub vni: Option<u32>,
     /// The MAC address of an EVPN route.
@@ -122,7 +122,8 @@ pub struct TermMatch {
     pub med: Option<u32>,
 }
 
-/// A regular expression over the AS path, written as numbers separated by spaces.
+/// A regular expression over the AS path: plain decimals with one blank between, the nearest AS
+/// first, sets as {65003 65004}; _ stands for a boundary of numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AsPathFilter {
@@ -183,7 +184,7 @@ pub struct TermSet {
     /// Set MULTI_EXIT_DISC.
     #[schemars(range(min = 0, max = 4294967295u32))]
     pub metric: Option<u32>,
-    /// SR policy color.
+    /// Set the Color community, in place of others.
     #[schemars(range(min = 0, max = 4294967295u32))]
     pub color: Option<u32>,
     /// SRv6 endpoint behavior, such as End.DT6.

@@ -64,10 +64,10 @@ pub struct RouteConditions {
     /// Prefixes, each written out (10.0.0.0/24) and matched exactly; any of them matches.
     #[schemars(length(max = 256), inner(length(max = 253)))]
     pub prefix_sets: Option<Vec<String>>,
-    /// A community, written out (65000:1).
+    /// A community, written out (65000:1, 65000:1:2 or a well-known name).
     #[schemars(length(max = 253))]
     pub community_set: Option<String>,
-    /// Next hops.
+    /// The next hop as received is this address, or lies in this prefix.
     #[schemars(length(max = 253))]
     pub next_hop_set: Option<String>,
 }
@@ -116,7 +116,7 @@ pub struct SetCommunity {
 pub enum SetCommunityMethod {
     /// Add to what is there.
     Add,
-    /// Replace what is there.
+    /// Replace what is there, of each kind that is listed; an empty list removes all.
     Replace,
     /// Remove from what is there.
     Remove,

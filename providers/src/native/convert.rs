@@ -2,7 +2,6 @@
 //! out and said.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use bgp_wire::attr::{AttrBuilder, Community, ExtCommunity, LargeCommunity};
 use bgp_wire::{Asn, Family, Prefix, V4Prefix, V6Prefix};
@@ -12,12 +11,14 @@ use intent::{
 use ipnet::IpNet;
 use rib::DecisionConfig;
 use rib::export::ExportScope;
-use rib::policy as ir;
 use speaker::{
     Listen, MaximumPrefix, NeighborConfig, Origination, OverLimit, Remote, RouterConfig,
 };
 
-use super::options;
+use super::{
+    options,
+    policy::{self, Chains},
+};
 use crate::Outcome;
 
 /// LOCAL_PREF of paths that carry none (RFC 4271 leaves the value to us; everybody uses 100).
@@ -27,8 +28,9 @@ const DEFAULT_LOCAL_PREF: u32 = 100;
 pub(super) fn router(router: &intent::Router) -> (RouterConfig, Vec<Outcome>) {
     let mut outcomes = Vec::new();
     let mut peers = BTreeMap::new();
+    let mut chains = Chains::default();
     for (name, peer) in &router.peers {
-        match neighbor(router, peer) {
+        match neighbor(router, peer, &mut chains) {
             Ok(config) => {
                 peers.insert(name.as_str().to_owned(), config);
             }
@@ -81,9 +83,10 @@ pub(super) fn outcome(
     Outcome { router, object, is_refused: false, reason, message }
 }
 
-fn neighbor(
+fn neighbor<'a>(
     router: &intent::Router,
-    peer: &intent::Peer,
+    peer: &'a intent::Peer,
+    chains: &mut Chains<'a>,
 ) -> Result<NeighborConfig, (Reason, String)> {
     let remote = match &peer.address {
         PeerAddress::Ip(address) => Remote::Address(*address),
@@ -154,8 +157,8 @@ fn neighbor(
                 LimitAction::Shutdown => OverLimit::Shutdown,
             },
         }),
-        import: Arc::new(chain(&peer.import)),
-        export: Arc::new(chain(&peer.export)),
+        import: chains.of(&peer.import)?,
+        export: chains.of(&peer.export)?,
         shutdown: peer.shutdown.clone(),
     })
 }
@@ -188,7 +191,7 @@ fn origination(origination: &intent::Origination) -> Origination {
     let ext: Vec<ExtCommunity> = a.ext_communities.iter().map(|c| ExtCommunity(c.0)).collect();
     let mut builder = AttrBuilder::new();
     builder
-        .set_origin(origin(a.origin) as u8)
+        .set_origin(policy::origin(a.origin) as u8)
         .replace_as_path(&list(&a.as_path))
         .set_med(a.med)
         .set_local_pref(a.local_pref)
@@ -211,94 +214,6 @@ fn origination(origination: &intent::Origination) -> Origination {
     }
 }
 
-fn chain(chain: &intent::PolicyChain) -> ir::Chain {
-    ir::Chain::new(chain.stages().iter().map(policy))
-}
-
-fn policy(policy: &intent::Policy) -> ir::Policy {
-    ir::Policy {
-        terms: policy.terms.iter().map(|t| term(policy, t)).collect(),
-        default: match policy.default {
-            intent::Disposition::Permit => ir::Disposition::Permit,
-            intent::Disposition::Deny => ir::Disposition::Deny,
-        },
-    }
-}
-
-fn term(policy: &intent::Policy, term: &intent::Term) -> ir::Term {
-    ir::Term {
-        name: format!("{}/{}", policy.name, term.name),
-        matches: term.matches.iter().map(condition).collect(),
-        action: match &term.action {
-            intent::Action::Permit(sets) => ir::Action::Permit(sets.iter().map(set).collect()),
-            intent::Action::Deny => ir::Action::Deny,
-        },
-    }
-}
-
-fn condition(condition: &intent::Match) -> ir::Match {
-    match condition {
-        intent::Match::Family(f) => {
-            ir::Match::Family(Family::new(bgp_wire::Afi(f.afi()), bgp_wire::Safi(f.safi())))
-        }
-        intent::Match::PrefixIn(ranges) => ir::Match::PrefixIn(
-            ranges
-                .iter()
-                .map(|r| {
-                    ir::PrefixRange::new(prefix(r.prefix()), r.ge(), r.le())
-                        .expect("intent holds ranges to the same rule")
-                })
-                .collect(),
-        ),
-        intent::Match::AnyCommunity(any) => {
-            ir::Match::AnyCommunity(any.iter().map(|c| Community(c.0)).collect())
-        }
-        intent::Match::AnyLargeCommunity(any) => ir::Match::AnyLargeCommunity(large(any)),
-        intent::Match::AnyExtCommunity(any) => ir::Match::AnyExtCommunity(ext(any)),
-        intent::Match::LocalPref(value) => ir::Match::LocalPref(*value),
-        intent::Match::Med(value) => ir::Match::Med(*value),
-    }
-}
-
-fn set(set: &intent::Set) -> ir::Set {
-    let communities = |list: &[intent::Community]| list.iter().map(|c| Community(c.0)).collect();
-    match set {
-        intent::Set::LocalPref(value) => ir::Set::LocalPref(*value),
-        intent::Set::Med(value) => ir::Set::Med(Some(*value)),
-        intent::Set::Origin(value) => ir::Set::Origin(origin(*value)),
-        intent::Set::CommunitiesAdd(list) => ir::Set::CommunitiesAdd(communities(list)),
-        intent::Set::CommunitiesRemove(list) => ir::Set::CommunitiesRemove(communities(list)),
-        intent::Set::CommunitiesReplace(list) => ir::Set::CommunitiesReplace(communities(list)),
-        intent::Set::LargeCommunitiesAdd(list) => ir::Set::LargeCommunitiesAdd(large(list)),
-        intent::Set::LargeCommunitiesRemove(list) => ir::Set::LargeCommunitiesRemove(large(list)),
-        intent::Set::ExtCommunitiesAdd(list) => ir::Set::ExtCommunitiesAdd(ext(list)),
-        intent::Set::ExtCommunitiesRemove(list) => ir::Set::ExtCommunitiesRemove(ext(list)),
-        intent::Set::Prepend { asn, count } => {
-            ir::Set::Prepend { asn: asn.map(|a| Asn(a.value())), count: *count }
-        }
-        intent::Set::NextHop(NextHopSet::Own) => ir::Set::NextHop(ir::NextHopSet::Own),
-        intent::Set::NextHop(NextHopSet::Address(address)) => {
-            ir::Set::NextHop(ir::NextHopSet::Address(*address))
-        }
-    }
-}
-
-fn large(list: &[intent::LargeCommunity]) -> Vec<LargeCommunity> {
-    list.iter().map(|c| LargeCommunity(c.0, c.1, c.2)).collect()
-}
-
-fn ext(list: &[intent::ExtCommunity]) -> Vec<ExtCommunity> {
-    list.iter().map(|c| ExtCommunity(c.0)).collect()
-}
-
-fn origin(origin: intent::Origin) -> ir::Origin {
-    match origin {
-        intent::Origin::Igp => ir::Origin::Igp,
-        intent::Origin::Egp => ir::Origin::Egp,
-        intent::Origin::Incomplete => ir::Origin::Incomplete,
-    }
-}
-
 /// Families the speaker carries.
 pub(super) fn family(family: intent::Family) -> Option<Family> {
     match family {
@@ -313,7 +228,7 @@ pub(super) fn family(family: intent::Family) -> Option<Family> {
     }
 }
 
-fn prefix(net: IpNet) -> Prefix {
+pub(super) fn prefix(net: IpNet) -> Prefix {
     let net = net.trunc();
     match net {
         IpNet::V4(n) => {

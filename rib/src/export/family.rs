@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     NextHopId, OutId, Path, PathFlags, PeerIx, PeerKind, Rib, RowId, TableFamily,
-    policy::{Compiled, PrefixClass},
+    policy::{Compiled, PrefixClass, Subject},
 };
 
 /// What all families of a group use.
@@ -238,7 +238,9 @@ impl<P: TableFamily> FamilyExport<P> {
             self.last = Some((key, out));
             return out;
         }
-        let key = MemoKey { class: core.policy.class(prefix).0, ..key };
+        let subject =
+            Subject::of(prefix, &rib.next_hops, path.next_hop, rib.attrs.bytes(path.attr));
+        let key = MemoKey { class: core.policy.class(&subject).0, ..key };
         let found = match self.memo.lookup(&key) {
             Some(found) => found,
             None => self.decide(core, rib, path, key),

@@ -12,7 +12,7 @@
 //! which the entries changed, so the last one about a prefix says what the entry says.
 //! **References**: RFC 4724 section 2 (End-of-RIB), RFC 2918 (refresh).
 
-use std::any::Any;
+use std::{any::Any, sync::Arc};
 
 use bgp_wire::{RouteTargetMembership, V4Prefix, V6Prefix};
 use bytes::Bytes;
@@ -29,7 +29,7 @@ use crate::{
     ConsumerIx, FAMILIES, Interest, PeerIx, Rib, RowId, TableFamily, each_family,
     family::{EvpnRowKey, LabeledKey, VpnKey},
     family_index,
-    policy::Compiled,
+    policy::{Compiled, Edit},
     with_family,
 };
 
@@ -141,13 +141,20 @@ impl Group {
         rib.remove_consumer(self.consumer);
     }
 
-    /// Changes what the group stands for; its members are sent the differences.
+    /// Changes what the group stands for; its members are sent the differences. Of another policy
+    /// alone, only the families that it concerns are looked at again.
     pub(super) fn rekey(&mut self, rib: &mut Rib, key: GroupKey) {
+        let before = &self.core.key;
+        let only_policy = GroupKey { policy: Arc::clone(&before.policy), ..key.clone() } == *before;
+        let edit = Edit::between(&before.policy, &key.policy);
+        let concerned = |family| !only_policy || edit.concerns(family);
         self.core.policy = Compiled::new(&key.policy);
         self.core.key = key;
         each_family!(P => {
             self.families.of_mut::<P>().rekey(rib, &self.core.key);
-            rib.replay::<P>(self.consumer);
+            if concerned(P::FAMILY) {
+                rib.replay::<P>(self.consumer);
+            }
         });
     }
 

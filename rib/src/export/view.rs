@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     GroupIx, Path, PeerIx, Rib, RowId, TableFamily, each_family, family_index,
-    policy::{PrefixClass, Trace},
+    policy::{PrefixClass, Subject, Trace},
     with_family,
 };
 
@@ -229,8 +229,9 @@ fn verdict<P: TableFamily>(
         return verdict;
     }
     let mut policy = group.core.policy.clone();
-    let class: PrefixClass = policy.class(prefix);
     let route = family::route(rib, &path);
+    let subject = Subject::of(prefix, &rib.next_hops, path.next_hop, route.canonical);
+    let class: PrefixClass = policy.class(&subject);
     let mut buffers = Buffers::default();
     match rules::decide(key, &policy, P::FAMILY, Some(class), route, &mut buffers) {
         Verdict::Send { next_hop, .. } => {
@@ -247,7 +248,7 @@ fn verdict<P: TableFamily>(
     if asked && !policy.is_permit_all() {
         let summary = rib.attrs.summary(path.attr);
         let canonical = rib.attrs.bytes(path.attr);
-        verdict.policy = Some(policy.trace(prefix, canonical, summary, key.local_as));
+        verdict.policy = Some(policy.trace(&subject, canonical, summary, key.local_as));
     }
     let at = match &family.several {
         None => Some(EntryIx(row.0)),

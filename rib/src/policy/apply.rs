@@ -2,9 +2,11 @@
 //!
 //! **For**: evaluation. **Sits**: under [`super::eval`]. **How it works**: an [`AttrBuilder`] over
 //! the given attributes; the changes are made in the order they are written. **Invariants**: the
-//! result is canonical; a list attribute that would become empty is removed.
+//! result is canonical; a list attribute that would become empty is removed; what does not fit into
+//! an attribute (65,535 octets) is told, never cut. **References**: RFC 4271 section 4.3, RFC 9012
+//! section 4.3.
 
-use bgp_wire::{Asn, AttrBuilder, Community, ExtCommunity, LargeCommunity};
+use bgp_wire::{Asn, AttrBuilder, Community, ExtCommunity, ExtKind, LargeCommunity};
 
 use super::{NextHopSet, Set};
 
@@ -16,8 +18,14 @@ pub(super) struct Changes {
     pub(super) next_hop: Option<NextHopSet>,
 }
 
-/// Writes `canonical` with `sets` applied to `out`, which is cleared first.
-pub(super) fn apply(sets: &[Set], canonical: &[u8], local_as: Asn, out: &mut Vec<u8>) -> Changes {
+/// Writes `canonical` with `sets` applied to `out`, which is cleared first. `None` if an attribute
+/// would be too long.
+pub(super) fn apply(
+    sets: &[Set],
+    canonical: &[u8],
+    local_as: Asn,
+    out: &mut Vec<u8>,
+) -> Option<Changes> {
     let mut changes = Changes::default();
     let mut builder = AttrBuilder::edit(canonical);
     let mut standard = None;
@@ -54,6 +62,17 @@ pub(super) fn apply(sets: &[Set], canonical: &[u8], local_as: Asn, out: &mut Vec
             Set::ExtCommunitiesRemove(list) => extended
                 .get_or_insert_with(|| ExtCommunity::of(canonical).collect::<Vec<_>>())
                 .retain(|community| !list.contains(community)),
+            Set::LargeCommunitiesReplace(list) => add(large.insert(Vec::new()), list),
+            Set::Color(color) => {
+                let list =
+                    extended.get_or_insert_with(|| ExtCommunity::of(canonical).collect::<Vec<_>>());
+                list.retain(|community| !matches!(community.kind(), ExtKind::Color { .. }));
+                let [a, b, c, d] = color.to_be_bytes();
+                list.push(ExtCommunity([0x03, 0x0b, 0, 0, a, b, c, d]));
+            }
+            Set::AsPathReplace(path) => {
+                builder.replace_as_path(path);
+            }
             Set::Prepend { asn, count } => {
                 if *count > 0 {
                     builder.prepend(asn.unwrap_or(local_as), *count);
@@ -72,8 +91,7 @@ pub(super) fn apply(sets: &[Set], canonical: &[u8], local_as: Asn, out: &mut Vec
         builder.set_ext_communities(&list);
     }
     out.clear();
-    builder.finish(out);
-    changes
+    builder.finish(out).then_some(changes)
 }
 
 fn add<T: PartialEq + Copy>(to: &mut Vec<T>, list: &[T]) {

@@ -6,12 +6,13 @@
 //! conditions and no class was given, the result is [`Outcome::NeedsPrefix`]: the caller classifies
 //! the prefix and asks again. **Invariants**: the edited attributes are canonical again.
 
-use bgp_wire::{Asn, Community, ExtCommunity, LargeCommunity, Summary};
+use std::sync::Arc;
 
-use crate::TableFamily;
+use bgp_wire::{Asn, Community, ExtCommunity, ExtKind, LargeCommunity, Summary};
 
 use super::{
-    Action, Compiled, Disposition, NextHopSet, PrefixClass, apply,
+    Action, AsPathPattern, Compiled, Disposition, NextHopSet, PrefixClass, Subject, apply,
+    as_path::PathMemo,
     compile::{AttributeTest, CompiledTerm, Stage},
     prefix_index::{Bits, has_bit},
 };
@@ -22,6 +23,7 @@ pub struct Scratch {
     /// The attributes as edited, valid when [`Outcome::Permit::edited`] says so.
     pub canonical: Vec<u8>,
     previous: Vec<u8>,
+    paths: PathMemo,
 }
 
 /// What a chain says about a route.
@@ -35,12 +37,12 @@ pub enum Outcome {
         med_set: bool,
         /// The next hop a term chose.
         next_hop: Option<NextHopSet>,
-        /// The prefix class took part in the decision.
+        /// The class took part in the decision.
         by_prefix: bool,
     },
-    /// Stopped.
+    /// Stopped: by a term, a default, or because a change does not fit into an attribute.
     Deny {
-        /// The prefix class took part in the decision.
+        /// The class took part in the decision.
         by_prefix: bool,
     },
     /// Not decided by the attributes alone; give a class.
@@ -87,23 +89,40 @@ impl Compiled {
         self.run(bits, canonical, summary, local_as, scratch, |_, _| {})
     }
 
-    /// Evaluates the chain for one prefix and says which terms decided.
-    pub fn trace<P: TableFamily>(
+    /// Evaluates the chain for a route that meets these conditions.
+    pub(super) fn eval_bits(
         &self,
-        prefix: P,
+        bits: &[u64],
+        canonical: &[u8],
+        summary: &Summary,
+        local_as: Asn,
+        scratch: &mut Scratch,
+    ) -> Outcome {
+        self.run(Some(bits), canonical, summary, local_as, scratch, |_, _| {})
+    }
+
+    /// Evaluates the chain for one route and says which terms decided.
+    pub fn trace(
+        &self,
+        subject: &Subject,
         canonical: &[u8],
         summary: &Summary,
         local_as: Asn,
     ) -> Trace {
         let mut bits = Bits::new();
-        self.bits(prefix, &mut bits);
+        self.bits(subject, &mut bits);
         let mut stages = Vec::new();
         let mut scratch = Scratch::default();
         let outcome =
             self.run(Some(&bits), canonical, summary, local_as, &mut scratch, |term, permitted| {
                 stages.push(StageTrace { term: term.map(|t| t.name.to_string()), permitted });
             });
-        Trace { stages, permitted: matches!(outcome, Outcome::Permit { .. }) }
+        let permitted = matches!(outcome, Outcome::Permit { .. });
+        // A term whose changes do not fit stops what it would have permitted.
+        if let Some(last) = stages.last_mut() {
+            last.permitted &= permitted;
+        }
+        Trace { stages, permitted }
     }
 
     fn run(
@@ -122,7 +141,13 @@ impl Compiled {
         let mut summary = *summary;
         for stage in &self.stages {
             let current = if edited { &scratch.canonical } else { canonical };
-            let term = match stage.first_match(bits, current, &summary, &mut by_prefix) {
+            let mut route = Attributes {
+                canonical: current,
+                summary: &summary,
+                patterns: &self.patterns,
+                paths: &mut scratch.paths,
+            };
+            let term = match stage.first_match(bits, &mut route, &mut by_prefix) {
                 Found::Term(term) => Some(term),
                 Found::None => None,
                 Found::NeedsPrefix => return Outcome::NeedsPrefix,
@@ -141,7 +166,9 @@ impl Compiled {
             }
             std::mem::swap(&mut scratch.canonical, &mut scratch.previous);
             let from = if edited { &*scratch.previous } else { canonical };
-            let changes = apply::apply(sets, from, local_as, &mut scratch.canonical);
+            let Some(changes) = apply::apply(sets, from, local_as, &mut scratch.canonical) else {
+                return Outcome::Deny { by_prefix };
+            };
             edited = true;
             med_set = changes.med.unwrap_or(med_set);
             next_hop = changes.next_hop.or(next_hop);
@@ -161,12 +188,11 @@ impl Stage {
     fn first_match(
         &self,
         bits: Option<&[u64]>,
-        canonical: &[u8],
-        summary: &Summary,
+        route: &mut Attributes<'_>,
         by_prefix: &mut bool,
     ) -> Found<'_> {
         for term in &self.terms {
-            if !term.on_attributes.iter().all(|test| test.holds(canonical, summary)) {
+            if !term.on_attributes.iter().all(|test| test.holds(route)) {
                 continue;
             }
             if !term.on_prefix.is_empty() {
@@ -182,8 +208,17 @@ impl Stage {
     }
 }
 
+/// The attributes a stage looks at.
+struct Attributes<'a> {
+    canonical: &'a [u8],
+    summary: &'a Summary,
+    patterns: &'a Arc<[AsPathPattern]>,
+    paths: &'a mut PathMemo,
+}
+
 impl AttributeTest {
-    fn holds(&self, canonical: &[u8], summary: &Summary) -> bool {
+    fn holds(&self, route: &mut Attributes<'_>) -> bool {
+        let canonical = route.canonical;
         match self {
             Self::AnyCommunity(list) => {
                 Community::of(canonical).any(|community| list.binary_search(&community).is_ok())
@@ -193,8 +228,12 @@ impl AttributeTest {
             Self::AnyExtCommunity(list) => {
                 ExtCommunity::of(canonical).any(|community| list.binary_search(&community).is_ok())
             }
-            Self::LocalPref(value) => summary.local_pref == Some(*value),
-            Self::Med(value) => summary.med == Some(*value),
+            Self::LocalPref(value) => route.summary.local_pref == Some(*value),
+            Self::Med(value) => route.summary.med == Some(*value),
+            Self::AsPath(pattern) => route.paths.holds(route.patterns, *pattern, canonical),
+            Self::StickyMac => ExtCommunity::of(canonical).any(|community| {
+                matches!(community.kind(), ExtKind::MacMobility { sticky: true, .. })
+            }),
         }
     }
 }

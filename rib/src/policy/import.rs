@@ -2,16 +2,18 @@
 //!
 //! **For**: the speaker, once a route before [`Rib::announce`](crate::Rib::announce). **Sits**: one a
 //! session or a set of sessions with the same policy. **How it works**: a bounded, direct-mapped
-//! cache from attribute set (and prefix class where some term asks) to verdict. On a miss the chain is
+//! cache from attribute set (and class where some term asks about the route itself) to verdict. On a miss the chain is
 //! evaluated and the edited set interned. **Invariants**: a cached verdict holds references to both
 //! sets, so their ids stay what they are; [`ImportPolicy::clear`] gives them back.
 //! **Cost**: 16 B a slot, [`SLOTS`] slots at most; about 2 ns a hit.
 //! **References**: RFC 4271 section 9.1.1.
 
+use std::sync::Arc;
+
 use bgp_wire::Asn;
 
-use super::{Chain, Compiled, Outcome, PrefixClass, Scratch, Trace};
-use crate::{AttrId, AttrTable, TableFamily};
+use super::{Chain, Compiled, Edit, Outcome, PrefixClass, Scratch, Subject, Trace};
+use crate::{AttrId, AttrTable};
 
 /// Why a chain cannot be an import policy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +37,7 @@ pub enum ImportVerdict {
 /// A compiled import policy with its cache.
 #[derive(Debug)]
 pub struct ImportPolicy {
+    chain: Arc<Chain>,
     compiled: Compiled,
     local_as: Asn,
     slots: Vec<Option<Slot>>,
@@ -65,12 +68,23 @@ impl ImportPolicy {
     /// # Errors
     ///
     /// [`PolicyError::NextHopOnImport`] if a term sets the next hop.
-    pub fn new(chain: &Chain, local_as: Asn) -> Result<Self, PolicyError> {
+    pub fn new(chain: &Arc<Chain>, local_as: Asn) -> Result<Self, PolicyError> {
         let compiled = Compiled::new(chain);
         if let Some((term, _)) = compiled.sets_next_hop() {
             return Err(PolicyError::NextHopOnImport(term.to_owned()));
         }
-        Ok(Self { compiled, local_as, slots: Vec::new(), scratch: Scratch::default() })
+        let (chain, slots) = (Arc::clone(chain), Vec::new());
+        Ok(Self { chain, compiled, local_as, slots, scratch: Scratch::default() })
+    }
+
+    /// What another chain in place of this one can change.
+    pub fn edit_to(&self, chain: &Chain) -> Edit {
+        Edit::between(&self.chain, chain)
+    }
+
+    /// Some term changes what it permits, so that accepted routes are not all held as received.
+    pub fn changes_routes(&self) -> bool {
+        self.chain.changes_routes()
     }
 
     /// Whether every route is accepted as it is, so that asking can be left out.
@@ -78,13 +92,14 @@ impl ImportPolicy {
         self.compiled.is_permit_all()
     }
 
-    /// Decides about a route. `attr` must be alive, that is, somebody holds a reference to it.
+    /// Decides about a route. `attr` must be alive, that is, somebody holds a reference to it. `subject`
+    /// is called only where the attributes alone do not decide.
     #[inline]
-    pub fn apply<P: TableFamily>(
+    pub fn apply(
         &mut self,
         attrs: &mut AttrTable,
-        prefix: P,
         attr: AttrId,
+        subject: impl FnOnce(&AttrTable) -> Subject,
     ) -> ImportVerdict {
         if self.compiled.is_permit_all() {
             return ImportVerdict::Accept(attr);
@@ -96,17 +111,20 @@ impl ImportPolicy {
         match verdict {
             Cached::Accept(attr) => ImportVerdict::Accept(attr),
             Cached::Deny => ImportVerdict::Deny,
-            Cached::ByPrefix => self.apply_by_prefix(attrs, prefix, attr),
+            Cached::ByPrefix => {
+                let subject = subject(attrs);
+                self.apply_by_prefix(attrs, attr, &subject)
+            }
         }
     }
 
-    fn apply_by_prefix<P: TableFamily>(
+    fn apply_by_prefix(
         &mut self,
         attrs: &mut AttrTable,
-        prefix: P,
         attr: AttrId,
+        subject: &Subject,
     ) -> ImportVerdict {
-        let class = self.compiled.class(prefix).0;
+        let class = self.compiled.class(subject).0;
         let verdict = match self.lookup(attr, class) {
             Some(cached) => cached,
             None => self.evaluate(attrs, attr, class),
@@ -117,9 +135,40 @@ impl ImportPolicy {
         }
     }
 
-    /// Which terms decide about a route, for `explain`.
-    pub fn trace<P: TableFamily>(&self, attrs: &AttrTable, prefix: P, attr: AttrId) -> Trace {
-        self.compiled.trace(prefix, attrs.bytes(attr), attrs.summary(attr), self.local_as)
+    /// Which terms decide about a route that was received with `attr`, for `explain`.
+    pub fn trace(&self, attrs: &AttrTable, subject: &Subject, attr: AttrId) -> Trace {
+        self.compiled.trace(subject, attrs.bytes(attr), attrs.summary(attr), self.local_as)
+    }
+
+    /// Which terms accepted a route that is held as `attr` by now, for `explain`: what it was received
+    /// with is looked for in the cache. `None` where that has been forgotten or is not sure.
+    pub fn trace_accepted(
+        &self,
+        attrs: &AttrTable,
+        subject: &Subject,
+        attr: AttrId,
+    ) -> Option<Trace> {
+        let mut results = self.slots.iter().flatten().filter_map(|slot| match slot.verdict {
+            Cached::Accept(result) if result == attr => Some(slot.attr),
+            _ => None,
+        });
+        let traced = |received| {
+            let mut scratch = Scratch::default();
+            let (bytes, summary) = (attrs.bytes(received), attrs.summary(received));
+            let mut bits = super::prefix_index::Bits::new();
+            self.compiled.bits(subject, &mut bits);
+            let outcome =
+                self.compiled.eval_bits(&bits, bytes, summary, self.local_as, &mut scratch);
+            let result = match outcome {
+                Outcome::Permit { edited: true, .. } => &scratch.canonical,
+                Outcome::Permit { edited: false, .. } => bytes,
+                Outcome::Deny { .. } | Outcome::NeedsPrefix => return None,
+            };
+            (result == attrs.bytes(attr)).then(|| self.trace(attrs, subject, received))
+        };
+        let mut found = results.by_ref().filter_map(traced).chain(traced(attr));
+        let first = found.next()?;
+        found.all(|other| other == first).then_some(first)
     }
 
     /// Forgets all cached verdicts and gives back the references they hold. Call it before dropping

@@ -3,7 +3,7 @@
 //! **For**: whoever configures the table. **Sits**: input of [`super::compile`]; part of an export
 //! group's key, where equal content means one group. **How it works**: see the fields.
 //! **Invariants**: a [`PrefixRange`] always has `len <= ge <= le <= address length`.
-//! **References**: RFC 4271 section 5.1, RFC 1997, RFC 4360, RFC 8092.
+//! **References**: RFC 4271 section 5.1, RFC 1997, RFC 4360, RFC 7432 section 7, RFC 8092, RFC 9012.
 
 use std::{
     fmt,
@@ -11,8 +11,10 @@ use std::{
     net::IpAddr,
 };
 
-use bgp_wire::{Asn, Community, ExtCommunity, Family, LargeCommunity, Prefix};
+use bgp_wire::{Asn, Community, ExtCommunity, Family, LargeCommunity, MacAddr, Prefix};
 use foldhash::fast::FixedState;
+
+use super::{AsPathPattern, EvpnType};
 
 /// What happens to a route when no term says otherwise.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
@@ -77,8 +79,14 @@ pub enum Match {
     Any,
     /// The route's address family.
     Family(Family),
-    /// The prefix lies in at least one of these ranges.
+    /// The prefix lies in at least one of these ranges. Of VPN and EVPN type 5 routes the prefix
+    /// behind the route distinguisher is meant; other routes have none.
     PrefixIn(Vec<PrefixRange>),
+    /// AS_PATH, as the text that [`AsPathPattern`] describes, matches.
+    AsPath(AsPathPattern),
+    /// The next hop as received lies in one of these prefixes (the global address, where there are
+    /// two). A route originated here has none.
+    NextHopIn(Vec<Prefix>),
     /// At least one of these is attached (RFC 1997).
     AnyCommunity(Vec<Community>),
     /// At least one of these is attached (RFC 8092).
@@ -89,6 +97,14 @@ pub enum Match {
     LocalPref(u32),
     /// MULTI_EXIT_DISC has exactly this value; false where it is absent.
     Med(u32),
+    /// An EVPN route of one of these types.
+    EvpnType(Vec<EvpnType>),
+    /// An EVPN route with this VNI, 24 bits: a label of its NLRI, or that of the tunnel (type 3).
+    EvpnVni(u32),
+    /// An EVPN route about this station (type 2).
+    EvpnMac(MacAddr),
+    /// The MAC Mobility community says that the station does not move (RFC 7432 section 15.2).
+    StickyMac,
 }
 
 /// Prefixes covered by `prefix` whose length is between `ge` and `le`, both included.
@@ -181,10 +197,14 @@ pub enum Set {
     LargeCommunitiesAdd(Vec<LargeCommunity>),
     /// Removes large communities.
     LargeCommunitiesRemove(Vec<LargeCommunity>),
+    /// Replaces all large communities; an empty list removes them all.
+    LargeCommunitiesReplace(Vec<LargeCommunity>),
     /// Adds extended communities that are not there yet.
     ExtCommunitiesAdd(Vec<ExtCommunity>),
     /// Removes extended communities.
     ExtCommunitiesRemove(Vec<ExtCommunity>),
+    /// Sets the one Color community, flags 0, in place of others (RFC 9012 section 4.3).
+    Color(u32),
     /// Prepends an AS to AS_PATH, before the local AS is added on export to an external peer.
     Prepend {
         /// Which AS; the local one when absent.
@@ -192,6 +212,9 @@ pub enum Set {
         /// How many times; 0 does nothing.
         count: u8,
     },
+    /// Puts this sequence in place of AS_PATH, before the local AS is added on export to an external
+    /// peer. Loops through the ASes left out are no longer seen (RFC 4271 section 9.1.2).
+    AsPathReplace(Vec<Asn>),
     /// Chooses the next hop. Export only: [`super::ImportPolicy::new`] refuses it.
     NextHop(NextHopSet),
 }
@@ -230,6 +253,12 @@ impl Chain {
     /// The stages in order.
     pub fn stages(&self) -> &[Policy] {
         &self.stages
+    }
+
+    /// Some term changes what it permits.
+    pub fn changes_routes(&self) -> bool {
+        let actions = self.stages.iter().flat_map(|stage| &stage.terms).map(|term| &term.action);
+        actions.into_iter().any(|action| matches!(action, Action::Permit(sets) if !sets.is_empty()))
     }
 }
 

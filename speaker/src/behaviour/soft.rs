@@ -82,9 +82,91 @@ fn rfc2918_with_route_refresh_the_neighbour_is_asked_and_nothing_is_kept() {
     desk.announce(0, 0..12);
     assert!(desk.life().originals.is_none());
     desk.edit(|c| c.import = policy(300));
-    assert_eq!(desk.refreshes(), ["ipv4/unicast request", "ipv6/unicast request"]);
+    // No term of either policy can match an IPv6 route.
+    assert_eq!(desk.refreshes(), ["ipv4/unicast request"]);
     desk.announce(0, 0..12);
     assert_eq!(desk.held()[&0], Some(300));
+}
+
+/// Refuses 10.0.0.0/24 to 10.0.3.0/24.
+fn filter(name: &str) -> Arc<Chain> {
+    let mut stages = policy(1).stages().to_vec();
+    stages[0].terms.truncate(1);
+    stages[0].terms[0].name = name.into();
+    stages[0].terms[0].action = Action::Deny;
+    Arc::new(Chain::new(stages))
+}
+
+#[test]
+fn while_policy_only_filters_nobody_is_asked_and_all_is_judged_again() {
+    let mut desk = Desk::new(|_, _| {});
+    desk.announce(0, 0..6);
+    let held = |refused: std::ops::Range<u8>| {
+        (0..6).map(|n| (n, (!refused.contains(&n)).then_some(100))).collect::<BTreeMap<_, _>>()
+    };
+    desk.edit(|c| c.import = filter("a"));
+    desk.pump();
+    assert_eq!(desk.held(), held(0..4));
+    // Another name is no other policy.
+    desk.edit(|c| c.import = filter("b"));
+    assert!(desk.core.reimports.is_empty());
+    assert_eq!(desk.held(), held(0..4));
+    let explained = |desk: &Desk, n| {
+        let row = desk.core.rib.row(v4(n)).expect("it is held");
+        let path = *desk.core.rib.paths::<V4Prefix>(row).next().expect("by one path");
+        desk.core.import_trace(v4(n), &path)
+    };
+    let trace = explained(&desk, 0).expect("there is a policy");
+    assert_eq!((trace.denied_by(), trace.permitted), (Some("b"), false));
+    assert!(explained(&desk, 5).expect("there is a policy").permitted);
+    desk.edit(|c| c.import = Arc::new(Chain::permit_all()));
+    desk.pump();
+    assert_eq!(desk.held(), held(0..0));
+    assert!(explained(&desk, 0).is_none());
+    // The first policy that changes routes finds them as they were sent; the next does not.
+    desk.edit(|c| c.import = policy(200));
+    desk.pump();
+    assert_eq!(desk.held()[&0], Some(200));
+    assert_eq!(desk.refreshes(), [""; 0]);
+    // What was accepted and changed tells its term as long as that is remembered.
+    let trace = explained(&desk, 0).expect("it was judged just now");
+    assert_eq!(trace.stages[0].term.as_deref(), Some("mark"));
+    desk.edit(|c| c.import = filter("c"));
+    assert_eq!(desk.refreshes(), ["ipv4/unicast request"]);
+    assert!(explained(&desk, 0).is_none_or(|trace| !trace.permitted));
+    desk.announce(0, 0..6);
+    assert_eq!(desk.held(), held(0..4));
+    // From now on what is held need not be what was sent.
+    desk.edit(|c| c.import = Arc::new(Chain::permit_all()));
+    assert_eq!(desk.refreshes(), ["ipv4/unicast request", "ipv6/unicast request"]);
+}
+
+#[test]
+fn a_walk_under_way_is_not_forgotten_by_the_next_edit() {
+    let mut desk = Desk::new(|_, _| {});
+    desk.announce(0, 0..6);
+    desk.edit(|c| c.import = filter("a"));
+    // Concerns IPv6 only, while the rows of IPv4 have not been looked at.
+    let six = "2001:db8::/32".parse::<bgp_wire::V6Prefix>().expect("a prefix").into();
+    let mut stages = filter("a").stages().to_vec();
+    stages[0].terms.push(Term {
+        name: "six".into(),
+        matches: vec![Match::PrefixIn(vec![PrefixRange::or_longer(six)])],
+        action: Action::Deny,
+    });
+    desk.edit(|c| c.import = Arc::new(Chain::new(stages)));
+    desk.pump();
+    assert_eq!(desk.held().values().filter(|held| held.is_none()).count(), 4);
+}
+
+#[test]
+fn our_own_as_is_judged_again_without_asking_too() {
+    let mut desk = Desk::new(|_, _| {});
+    desk.announce(0, 0..2);
+    desk.edit(|c| c.allow_as_in = 1);
+    desk.pump();
+    assert_eq!(desk.refreshes(), [""; 0]);
+    assert_eq!(desk.held().len(), 2);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Golden tables and texts.
 
-use speaker::view::{AttributesView, ExportView, PeerFamilyView};
+use speaker::view::{AttributesView, ExportView, PeerFamilyView, PolicyStepView};
 
 use super::*;
 use crate::cli::example_peer;
@@ -145,7 +145,14 @@ fn an_explanation_reads_from_the_winner_down() {
         route,
         decided_by: decided_by.into(),
         detail: detail.into(),
+        import_policy: Vec::new(),
     };
+    let mut refused = candidate(route("node4", false, false, "filtered"), "filtered", "");
+    let term = Some("fabric/from-node:20".to_owned());
+    refused.import_policy = vec![
+        PolicyStepView { term, permitted: true },
+        PolicyStepView { term: Some("fabric/map:10".into()), permitted: false },
+    ];
     let view = ExplainView {
         router: "fabric".into(),
         prefix: "10.10.10.10/32".into(),
@@ -153,15 +160,33 @@ fn an_explanation_reads_from_the_winner_down() {
             candidate(route("node1", true, true, "eligible"), "best", ""),
             candidate(second, "router-id", "10.0.0.2 > 10.0.0.1"),
             candidate(route("node3", false, false, "unresolved"), "unresolved", "10.9.9.9"),
+            refused,
         ],
         kernel: Some(fib(&[("10.1.0.1", "node1"), ("10.1.0.3", "node2")], true, None)),
         advertised: vec![
-            ExportView { peer: "node2".into(), path_id: None, sent: true, reason: "sent".into() },
+            ExportView {
+                peer: "node2".into(),
+                path_id: None,
+                sent: true,
+                reason: "sent".into(),
+                export_policy: vec![PolicyStepView {
+                    term: Some("fabric/to-node:10".into()),
+                    permitted: true,
+                }],
+            },
             ExportView {
                 peer: "node1".into(),
                 path_id: Some(65_539),
                 sent: false,
                 reason: "split-horizon".into(),
+                export_policy: Vec::new(),
+            },
+            ExportView {
+                peer: "node4".into(),
+                path_id: None,
+                sent: false,
+                reason: "policy".into(),
+                export_policy: vec![PolicyStepView { term: None, permitted: false }],
             },
         ],
     };

@@ -5,6 +5,7 @@ mod decode;
 mod naive;
 mod oracle;
 mod path_cases;
+mod policy_cases;
 mod rule_cases;
 mod service_cases;
 

@@ -1,13 +1,21 @@
-//! Terms, sets, chains, prefix lookups and the import cache, each against what the text says.
+//! Terms, sets, chains, prefix lookups and the import cache, each against what the text says; the whole
+//! evaluation against a naive one ([`naive`]).
+
+mod as_path;
+mod edits;
+mod evpn;
+mod naive;
+
+use std::{net::Ipv4Addr, sync::Arc};
 
 use bgp_wire::{
-    AsPath, Asn, AttrBuilder, Community, ExtCommunity, Family, LargeCommunity, Prefix, Summary,
-    V4Prefix, V6Prefix,
+    AsPath, Asn, AttrBuilder, AttrType, Community, ExtCommunity, Family, LargeCommunity, NextHop,
+    NlriPrefix, Prefix, Summary, V4Prefix, V6Prefix,
 };
 use proptest::prelude::*;
 
 use super::*;
-use crate::{AttrTable, TableFamily};
+use crate::AttrTable;
 
 const LOCAL_AS: Asn = Asn(65000);
 
@@ -38,10 +46,19 @@ fn base() -> Vec<u8> {
     out
 }
 
-/// Evaluates with the class of `prefix`; `None` if denied, else the resulting attributes.
-fn run<P: TableFamily>(chain: &Chain, prefix: P, canonical: &[u8]) -> Option<Vec<u8>> {
+fn pattern(expression: &str) -> Match {
+    Match::AsPath(AsPathPattern::new(expression).unwrap())
+}
+
+/// Evaluates for a unicast route; `None` if denied, else the resulting attributes.
+fn run<P: NlriPrefix>(chain: &Chain, prefix: P, canonical: &[u8]) -> Option<Vec<u8>> {
+    run_on(chain, &Subject::unicast(prefix), canonical)
+}
+
+/// Evaluates with the class of a route; `None` if denied, else the resulting attributes.
+fn run_on(chain: &Chain, subject: &Subject, canonical: &[u8]) -> Option<Vec<u8>> {
     let mut compiled = Compiled::new(chain);
-    let class = compiled.class(prefix);
+    let class = compiled.class(subject);
     let mut scratch = Scratch::default();
     let summary = Summary::of(canonical);
     match compiled.eval(Some(class), canonical, &summary, LOCAL_AS, &mut scratch) {
@@ -54,12 +71,15 @@ fn run<P: TableFamily>(chain: &Chain, prefix: P, canonical: &[u8]) -> Option<Vec
 
 fn permits(matches: Vec<Match>) -> bool {
     let chain = chain(vec![term("t", matches, Action::Permit(Vec::new()))], Disposition::Deny);
-    run(&chain, v4("10.1.2.0/24"), &base()).is_some()
+    let next_hop = NextHop::V4(Ipv4Addr::new(192, 0, 2, 1));
+    let subject = Subject::unicast(v4("10.1.2.0/24")).via(next_hop);
+    run_on(&chain, &subject, &base()).is_some()
 }
 
 #[test]
 fn each_match_holds_and_fails() {
     let exact = |text: &str| Match::PrefixIn(vec![PrefixRange::exact(v4(text).into())]);
+    let next_hop = |text: &str| Match::NextHopIn(vec![v4(text).into()]);
     let longer = |text: &str| Match::PrefixIn(vec![PrefixRange::or_longer(v4(text).into())]);
     let cases = [
         (Match::Any, true),
@@ -85,6 +105,18 @@ fn each_match_holds_and_fails() {
         (Match::LocalPref(100), false),
         (Match::Med(7), true),
         (Match::Med(0), false),
+        (pattern("^65001$"), true),
+        (pattern("^65002$"), false),
+        (next_hop("192.0.2.1/32"), true),
+        (next_hop("192.0.2.0/24"), true),
+        (next_hop("0.0.0.0/0"), true),
+        (next_hop("192.0.2.0/32"), false),
+        (Match::NextHopIn(vec!["::/0".parse::<V6Prefix>().unwrap().into()]), false),
+        (Match::NextHopIn(Vec::new()), false),
+        (Match::EvpnType(vec![EvpnType::MacIp]), false),
+        (Match::EvpnVni(0), false),
+        (Match::EvpnMac(bgp_wire::MacAddr([0; 6])), false),
+        (Match::StickyMac, false),
     ];
     for (condition, expected) in cases {
         assert_eq!(permits(vec![condition.clone()]), expected, "{condition:?}");
@@ -135,6 +167,76 @@ fn each_set_changes_what_it_names() {
     assert_eq!(path(Set::Prepend { asn: None, count: 2 }), "65000 65000 65001");
     assert_eq!(path(Set::Prepend { asn: Some(Asn(64512)), count: 1 }), "64512 65001");
     assert_eq!(path(Set::Prepend { asn: None, count: 0 }), "65001");
+    assert_eq!(path(Set::AsPathReplace(vec![Asn(64512), Asn(7)])), "64512 7");
+    assert_eq!(path(Set::AsPathReplace(Vec::new())), "");
+    let large = |set: Set| LargeCommunity::of(&edit(set)).collect::<Vec<_>>();
+    let b = LargeCommunity(4, 5, 6);
+    assert_eq!(large(Set::LargeCommunitiesReplace(vec![b, b])), [b]);
+    assert_eq!(large(Set::LargeCommunitiesReplace(Vec::new())), []);
+    let target = ExtCommunity::route_target(65001, 100);
+    let color = ExtCommunity([3, 0x0b, 0, 0, 0, 0, 0, 9]);
+    assert_eq!(ext(Set::Color(9)), [target, color]);
+    assert_eq!(ext(Set::LocalPref(9)), [target], "what is not named stays");
+}
+
+#[test]
+fn changes_of_one_term_follow_each_other() {
+    let edit = |sets: Vec<Set>| {
+        let chain = chain(vec![term("t", Vec::new(), Action::Permit(sets))], Disposition::Deny);
+        run(&chain, v4("10.1.2.0/24"), &base()).unwrap()
+    };
+    let replace = Set::AsPathReplace(vec![Asn(1)]);
+    let out = edit(vec![replace, Set::Prepend { asn: None, count: 1 }]);
+    assert_eq!(AsPath::of(&out).to_string(), "65000 1");
+    // One color, however often it is set, and whatever flags an old one has.
+    let flagged = ExtCommunity([3, 0x0b, 0xc0, 0, 0, 0, 0, 1]);
+    let out = edit(vec![Set::ExtCommunitiesAdd(vec![flagged]), Set::Color(5), Set::Color(6)]);
+    let colors = ExtCommunity::of(&out).filter(|c| c.0[..2] == [3, 0x0b]);
+    assert_eq!(colors.collect::<Vec<_>>(), [ExtCommunity([3, 0x0b, 0, 0, 0, 0, 0, 6])]);
+    let one = Community::new(1, 1);
+    let out = edit(vec![
+        Set::CommunitiesAdd(vec![one]),
+        Set::CommunitiesRemove(vec![one, Community::NO_EXPORT]),
+        Set::CommunitiesAdd(vec![one]),
+    ]);
+    let left: Vec<_> = Community::of(&out).collect();
+    assert_eq!(left, [Community::new(65000, 1), one]);
+}
+
+#[test]
+fn what_does_not_fit_into_an_attribute_is_denied_not_cut() {
+    let mut canonical = Vec::new();
+    let many: Vec<_> = (0..16_383).map(Community).collect();
+    assert!(AttrBuilder::edit(&base()).set_communities(&many).finish(&mut canonical));
+    let more = Set::CommunitiesAdd(vec![Community(70_000)]);
+    let chain = chain(vec![term("t", Vec::new(), Action::Permit(vec![more]))], Disposition::Permit);
+    assert_eq!(run(&chain, v4("10.0.0.0/8"), &canonical), None);
+    let summary = Summary::of(&canonical);
+    let subject = Subject::unicast(v4("10.0.0.0/8"));
+    let trace = Compiled::new(&chain).trace(&subject, &canonical, &summary, LOCAL_AS);
+    assert_eq!(trace.denied_by(), Some("t"));
+}
+
+#[test]
+fn the_next_hop_is_a_matter_of_the_route_not_of_the_set() {
+    let from = Match::NextHopIn(vec![v4("192.0.2.0/24").into()]);
+    let accept = term("near", vec![from], Action::Permit(vec![Set::LocalPref(200)]));
+    let chain = Arc::new(chain(vec![accept], Disposition::Deny));
+    let mut attrs = AttrTable::new();
+    let received = attrs.intern(&base());
+    let mut policy = ImportPolicy::new(&chain, LOCAL_AS).unwrap();
+    let via = |last| NextHop::V4(Ipv4Addr::new(192, 0, last, 1));
+    for _ in 0..2 {
+        for (last, passes) in [(2, true), (3, false)] {
+            let subject = Subject::unicast(v4("10.0.0.0/8")).via(via(last));
+            let verdict = policy.apply(&mut attrs, received, |_| subject);
+            assert_eq!(verdict != ImportVerdict::Deny, passes);
+        }
+    }
+    // A route originated here has the unspecified address: none.
+    let local = Subject::unicast(v4("10.0.0.0/8")).via(NextHop::V4(Ipv4Addr::UNSPECIFIED));
+    assert_eq!(local.next_hop, None);
+    policy.clear(&mut attrs);
 }
 
 #[test]
@@ -168,7 +270,7 @@ fn a_later_stage_sees_what_the_earlier_one_left() {
     assert!(run(&Chain::new([second, first]), v4("10.0.0.0/8"), &base()).is_none());
     let canonical = base();
     let trace = Compiled::new(&chain).trace(
-        v4("10.0.0.0/8"),
+        &Subject::unicast(v4("10.0.0.0/8")),
         &canonical,
         &Summary::of(&canonical),
         LOCAL_AS,
@@ -225,19 +327,26 @@ fn import_remembers_and_gives_back() {
     );
     let mut attrs = AttrTable::new();
     let received = attrs.intern(&base());
+    let chain = Arc::new(chain);
     let mut policy = ImportPolicy::new(&chain, LOCAL_AS).unwrap();
+    let ten = Subject::unicast(v4("10.1.0.0/16"));
+    let eleven = Subject::unicast(v4("11.0.0.0/8"));
+    let v6 = Subject::unicast("2001:db8::/32".parse::<V6Prefix>().unwrap());
     for _ in 0..2 {
-        let ImportVerdict::Accept(edited) = policy.apply(&mut attrs, v4("10.1.0.0/16"), received)
-        else {
+        let ImportVerdict::Accept(edited) = policy.apply(&mut attrs, received, |_| ten) else {
             panic!("the first term permits");
         };
         assert_eq!(attrs.summary(edited).local_pref, Some(200));
-        let denied = policy.apply(&mut attrs, v4("11.0.0.0/8"), received);
-        assert_eq!(denied, ImportVerdict::Deny);
-        let v6: V6Prefix = "2001:db8::/32".parse().unwrap();
-        assert_eq!(policy.apply(&mut attrs, v6, received), ImportVerdict::Accept(received));
+        assert_eq!(policy.apply(&mut attrs, received, |_| eleven), ImportVerdict::Deny);
+        assert_eq!(policy.apply(&mut attrs, received, |_| v6), ImportVerdict::Accept(received));
+        // What is held tells how it was received, as long as that is remembered.
+        let trace = policy.trace_accepted(&attrs, &ten, edited).unwrap();
+        assert_eq!(trace.stages[0].term.as_deref(), Some("ten"));
+        let trace = policy.trace_accepted(&attrs, &v6, received).unwrap();
+        assert_eq!(trace.stages[0].term.as_deref(), Some("v6"));
+        assert_eq!(policy.trace_accepted(&attrs, &eleven, edited), None);
     }
-    let trace = policy.trace(&attrs, v4("11.0.0.0/8"), received);
+    let trace = policy.trace(&attrs, &eleven, received);
     assert!(!trace.permitted && trace.denied_by().is_none());
     assert_eq!(attrs.len(), 2);
     policy.clear(&mut attrs);
@@ -250,7 +359,7 @@ fn import_refuses_to_set_the_next_hop() {
         vec![term("nh", vec![], Action::Permit(vec![Set::NextHop(NextHopSet::Own)]))],
         Disposition::Deny,
     );
-    let refused = ImportPolicy::new(&chain, LOCAL_AS).unwrap_err();
+    let refused = ImportPolicy::new(&Arc::new(chain), LOCAL_AS).unwrap_err();
     assert_eq!(refused, PolicyError::NextHopOnImport("nh".into()));
 }
 
@@ -284,7 +393,7 @@ proptest! {
         let mut compiled = Compiled::new(&chain(terms, Disposition::Permit));
         for (addr, len) in probes {
             let probe = prefix(addr, len);
-            let class = compiled.class(probe);
+            let class = compiled.class(&Subject::unicast(probe));
             let found: Vec<bool> = (0..ranges.len())
                 .map(|at| prefix_index::has_bit(compiled.class_bits(class), at as u32))
                 .collect();
