@@ -9,6 +9,7 @@
 //! - [`frame`], [`script`]: a second, deliberately simple BGP codec and a peer that follows a
 //!   script; [`sender`] and [`sink`] are its fast forms for tables of millions; [`relay`] sits between two
 //!   real speakers and notes every message;
+//!   [`load`] is the form for benches: many of them, every route checked with its attributes;
 //! - [`ping`]: traffic across what a test does, and which packets were lost;
 //! - [`mrt`], [`table`]: real tables from MRT files and synthetic ones with a known diversity;
 //! - [`oracle`]: the decision process written to be read, and [`replay`]: a whole dump at a speaker
@@ -24,6 +25,7 @@ pub mod cosmos;
 pub mod daemon;
 pub mod data;
 pub mod frame;
+pub mod load;
 pub mod mrt;
 pub mod netns;
 pub mod oracle;

@@ -151,6 +151,45 @@ impl Usage {
             threads: u32::try_from(field("Threads")?)?,
         })
     }
+
+    /// The sum over process `id` and everything it started that is still there. Peaks of several
+    /// processes need not fall together, and shared pages count once in each: an upper bound.
+    ///
+    /// # Errors
+    /// When process `id` is gone.
+    pub fn of_tree(id: u32) -> Result<Self> {
+        let mut sum = Self::of(id)?;
+        for child in descendants(id)? {
+            // One that ends meanwhile takes its figures with it.
+            if let Ok(usage) = Self::of(child) {
+                sum.cpu_seconds += usage.cpu_seconds;
+                sum.peak_kib += usage.peak_kib;
+                sum.resident_kib += usage.resident_kib;
+                sum.threads += usage.threads;
+            }
+        }
+        Ok(sum)
+    }
+}
+
+/// Children of `id`, their children, and so on.
+fn descendants(id: u32) -> Result<Vec<u32>> {
+    let mut parents = Vec::new();
+    for entry in std::fs::read_dir("/proc").context("read /proc")? {
+        let name = entry?.file_name();
+        let Some(child) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        let Ok(stat) = std::fs::read_to_string(format!("/proc/{child}/stat")) else { continue };
+        let parent = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1));
+        parents.extend(parent.and_then(|p| p.parse::<u32>().ok()).map(|parent| (parent, child)));
+    }
+    let mut found = vec![id];
+    let mut next = 0;
+    while let Some(&parent) = found.get(next) {
+        found.extend(parents.iter().filter(|(p, _)| *p == parent).map(|(_, child)| *child));
+        next += 1;
+    }
+    found.remove(0);
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -161,6 +200,25 @@ mod tests {
     fn usage_of_this_process() {
         let usage = Usage::of(std::process::id()).unwrap();
         assert!(usage.peak_kib > 0 && usage.resident_kib > 0 && usage.threads > 0);
+    }
+
+    #[test]
+    fn usage_of_a_tree_counts_children_of_children() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = "sh -c 'sleep 1000 & wait' & wait";
+        let args = ["-c".to_owned(), script.to_owned()];
+        let process =
+            Process::start(Path::new("/bin/sh"), &args, &folder.path().join("log")).unwrap();
+        wait::eventually("three processes", || {
+            let tree = Usage::of_tree(process.id())?;
+            anyhow::ensure!(tree.threads == 3, "{tree:?}");
+            assert!(tree.peak_kib > Usage::of(process.id())?.peak_kib);
+            Ok(())
+        })
+        .unwrap();
+        for id in descendants(process.id()).unwrap() {
+            kill(Pid::from_raw(i32::try_from(id).unwrap()), Signal::SIGKILL).unwrap();
+        }
     }
 
     #[test]

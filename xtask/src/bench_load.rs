@@ -1,252 +1,165 @@
-//! `cargo xtask bench-load`: how fast a whole daemon passes a big table from one peer to another.
+//! `cargo xtask bench-load`: how fast whole daemons carry routes, ours beside the others in one run.
 //!
 //! ```text
-//!   namespace "sender"      namespace "daemon"        namespace "sink"
-//!   AS 65001 192.0.2.1 ---- 192.0.2.2   198.51.100.2 ---- 198.51.100.1 AS 65003
-//!   frames made before      AS 65002, one process         counts exactly
+//!   namespace "peers"                            namespace "daemon"
+//!   feeds      198.18.128.0/17 ---- veth ---- 198.18.0.1   one subject at a time,
+//!   receivers  198.19.128.0/17 ---- veth ---- 198.19.0.1   no kernel routes
 //! ```
 //!
-//! The clock runs from the first octet sent until the sink holds exactly the table sent, each route
-//! with its own attribute set. CPU seconds and peak memory of the daemon come from `/proc`. The same
-//! run measures our release binary and BIRD (when installed), one after the other, and the bare
-//! sender into the bare sink: the ceiling of the machine. Kernel routes are off for all.
-//! Rounds of one subject vary on a busy machine: all are printed, the fastest is the figure.
+//! A [`scenario`] is one row of the bench: it prepares what is sent and what must arrive, once, and
+//! then plays it against every [`subject`]. Each receiver knows every route it must hold with a digest
+//! of all attributes, and the clock stops when it holds exactly that. CPU seconds and peak memory are
+//! of all processes of the daemon. Every round is printed, the fastest of each leg is the figure; a
+//! subject that stalls ends its own row only. `docs/bench.md` says how to read and run it.
 
+mod ceiling;
+mod changes;
+mod input;
+mod machine;
+mod net;
+mod plan;
 mod report;
+mod root;
+mod run;
+mod scenario;
+#[cfg(test)]
+mod smoke;
 mod subject;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
-use testkit::netns::{End, NetNs};
-use testkit::process::Usage;
-use testkit::script::{Identity, Session};
-use testkit::sender::Sender;
-use testkit::sink::Sink;
-use testkit::table::{Diversity, Table};
+use anyhow::{Context as _, Result, ensure};
 
-use self::report::Row;
-use self::subject::{Running, Subject};
+use self::input::{Input, Inputs, Scale};
+use self::report::{Report, Row};
+use self::run::Run;
+use self::scenario::Scenario;
+use self::subject::Subject;
 use crate::{out, tidy};
-
-const SENDER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
-const TO_SENDER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
-const SINK: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
-const TO_SINK: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
-const SENDER_AS: u32 = 65001;
-const DAEMON_AS: u32 = 65002;
-const SINK_AS: u32 = 65003;
-/// No progress at the sink for this long ends a round.
-const STALLED: Duration = Duration::from_secs(60);
 
 /// Options of `bench-load`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Unique IPv4 routes
-    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..=8_000_000))]
-    routes: u32,
-    /// Routes an attribute set: 1, 5.7 (as in the Internet) or 100; all three when absent
-    #[arg(long, value_parser = diversity)]
-    diversity: Vec<Diversity>,
-    /// What to measure; all when absent
+    /// Rows to run, by name; all when absent
+    #[arg(long)]
+    scenario: Vec<String>,
+    /// Subjects to run: any part of the name shown, such as `cosmos`, `frr` or `bird 3`; all when absent
+    #[arg(long)]
+    subject: Vec<String>,
+    /// Tables: 1, 5.7 or 100 routes an attribute set, or the real one; what each row is made for when absent
     #[arg(long, value_enum)]
-    subject: Vec<Subject>,
-    /// Rounds of each
-    #[arg(long, default_value_t = 3)]
+    input: Vec<Input>,
+    /// Sizes and rates are multiplied by this; 0.1 for a quick trial
+    #[arg(long, default_value = "1")]
+    scale: Scale,
+    /// Rounds of each row and subject
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Pin the daemon to this core (taskset); sender and sink stay free
+    /// Pin the daemon to this core; the peers stay free
     #[arg(long)]
     pin: Option<u32>,
     /// Our binary, instead of building one in release mode
     #[arg(long)]
-    binary: Option<std::path::PathBuf>,
-    /// Withdraw everything afterwards and measure that too
+    binary: Option<PathBuf>,
+    /// A folder of roots made by `cargo xtask bench-roots`, whose daemons take part too
     #[arg(long)]
-    withdraw: bool,
+    roots: Option<PathBuf>,
+    /// Seconds without progress after which a subject has stalled
+    #[arg(long, default_value_t = 60)]
+    patience: u64,
+    /// Where the figures go as JSON [default: target/bench-load.json]
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Where the figures go as markdown [default: target/bench-load.md]
+    #[arg(long)]
+    markdown: Option<PathBuf>,
+    /// Put the table of this run into README.md, between its markers
+    #[arg(long)]
+    readme: bool,
+    /// Only list the rows
+    #[arg(long)]
+    list: bool,
 }
 
-fn diversity(text: &str) -> Result<Diversity, String> {
-    let known = Diversity::ALL.into_iter().find(|d| d.label() == text);
-    known.ok_or_else(|| "expected 1, 5.7 or 100".to_owned())
-}
-
-/// Runs the bench; `Ok(false)` when a subject did not deliver.
+/// Runs the bench; `Ok(false)` when a subject of the name `Cosmos` did not deliver.
 pub(crate) fn run(args: &Args) -> Result<bool> {
-    let subjects = subjects(args)?;
-    let diversities =
-        if args.diversity.is_empty() { Diversity::ALL.to_vec() } else { args.diversity.clone() };
-    report::head(args.routes, args.pin, &subjects)?;
-    let mut all_good = true;
-    for diversity in diversities {
-        let table = Table::synthetic(args.routes as usize, diversity, SENDER_AS, SENDER);
-        let load = Load {
-            frames: Arc::new(table.frames()),
-            withdrawals: Arc::new(table.withdrawals()),
-            table,
-            diversity,
-        };
-        report::load(&load);
-        let mut best = Vec::new();
-        for subject in &subjects {
-            match rounds(args, subject, &load) {
-                Ok(row) => best.push(row),
-                Err(error) => {
-                    all_good = false;
-                    out::line(&format!("{:<8} failed: {error:#}", subject.name()));
-                }
+    let root = tidy::workspace_root()?;
+    let scenarios = scenario::chosen(&args.scenario)?;
+    if args.list {
+        for scenario in &scenarios {
+            out::line(&format!("{:<14} {}", scenario.name(), scenario.title()));
+        }
+        return Ok(true);
+    }
+    ensure!(
+        testkit::netns::NetNs::new("probe").is_ok(),
+        "no right to make network namespaces: run as root, or under `unshare -Urnm`"
+    );
+    let subjects = subject::all(&root, args.binary.as_deref(), args.roots.as_deref())?;
+    let subjects = subject::chosen(subjects, &args.subject)?;
+    let mut report = Report::new(machine::describe(args.scale, args.pin)?, &subjects);
+    report.head();
+    let options = run::Options {
+        pin: args.pin,
+        patience: Duration::from_secs(args.patience),
+        rounds: args.rounds,
+    };
+    let mut inputs = Inputs::new(args.scale);
+    for scenario in scenarios {
+        let chosen = if args.input.is_empty() { scenario.inputs() } else { &args.input };
+        for &input in chosen {
+            match rows(scenario, input, &mut inputs, &subjects, &options, &mut report) {
+                Ok(()) => {}
+                // The real table may be absent, and one row that cannot be prepared is not the run.
+                Err(error) => out::line(&format!(
+                    "left out: {} at {}: {error:#}",
+                    scenario.name(),
+                    input.label()
+                )),
             }
         }
-        report::ratios(&best);
     }
-    Ok(all_good)
-}
-
-/// What is sent.
-#[derive(Debug)]
-struct Load {
-    table: Table,
-    frames: Arc<Vec<u8>>,
-    withdrawals: Arc<Vec<u8>>,
-    diversity: Diversity,
-}
-
-fn subjects(args: &Args) -> Result<Vec<Running>> {
-    let asked = if args.subject.is_empty() { Subject::ALL.to_vec() } else { args.subject.clone() };
-    let mut running = Vec::new();
-    for subject in asked {
-        match Running::prepare(subject, args.binary.as_deref(), &tidy::workspace_root()?) {
-            Ok(prepared) => running.push(prepared),
-            // Asked for by name it must be there; otherwise say that it is left out.
-            Err(error) if args.subject.is_empty() => out::line(&format!("left out: {error:#}")),
-            Err(error) => return Err(error),
-        }
+    let folder =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), Into::into);
+    let path =
+        |asked: &Option<PathBuf>, name: &str| asked.clone().unwrap_or_else(|| folder.join(name));
+    report.write_json(&path(&args.json, "bench-load.json"))?;
+    report.write_markdown(&path(&args.markdown, "bench-load.md"))?;
+    if args.readme {
+        report.write_readme(&root.join("README.md"))?;
     }
-    if running.is_empty() {
-        bail!("nothing to measure");
+    Ok(report.ours_delivered())
+}
+
+/// One scenario with one input, all subjects.
+fn rows(
+    scenario: &dyn Scenario,
+    input: Input,
+    inputs: &mut Inputs,
+    subjects: &[Box<dyn Subject>],
+    options: &run::Options,
+    report: &mut Report,
+) -> Result<()> {
+    let prepared = scenario.prepare(inputs, input).context("prepare")?;
+    report.begin(scenario, input);
+    if let Some(leg) = prepared.ceiling().context("no daemon")? {
+        report.ceiling(scenario.name(), input, leg);
     }
-    Ok(running)
-}
-
-fn rounds(args: &Args, subject: &Running, load: &Load) -> Result<Row> {
-    let mut best: Option<Row> = None;
-    for _ in 0..args.rounds.max(1) {
-        let row = round(args, subject, load)?;
-        report::row(&row);
-        if best.as_ref().is_none_or(|b| row.announce.seconds < b.announce.seconds) {
-            best = Some(row);
-        }
-    }
-    best.context("at least one round")
-}
-
-fn round(args: &Args, subject: &Running, load: &Load) -> Result<Row> {
-    let net = Net::new()?;
-    let daemon = subject.start(&net.daemon, args.pin)?;
-    let direct = daemon.is_none();
-
-    let sink_identity = Identity { hold_time: 90, ..Identity::new(SINK_AS, SINK) };
-    let sender_identity = Identity { hold_time: 90, ..Identity::new(SENDER_AS, SENDER) };
-    let (sink_session, sender_session) = if direct {
-        net.direct()?
-    } else {
-        let bgp = |address: Ipv4Addr| SocketAddr::new(IpAddr::V4(address), 179);
-        (
-            Session::connect(&net.sink, SINK.into(), bgp(TO_SINK))?,
-            Session::connect(&net.sender, SENDER.into(), bgp(TO_SENDER))?,
-        )
-    };
-    // The two handshakes of a direct pair are with each other, so they run at the same time.
-    let (sink, sender) = std::thread::scope(|scope| {
-        let sink =
-            scope.spawn(|| Sink::start(sink_session, &sink_identity, load.table.expected(), false));
-        let sender = Sender::start(sender_session, &sender_identity);
-        (sink.join(), sender)
-    });
-    let sink = match sink {
-        Ok(sink) => sink.context("sink")?,
-        Err(panic) => std::panic::resume_unwind(panic),
-    };
-    let sender = sender.context("sender")?;
-
-    let process = daemon.as_ref().map(|d| d.id());
-    let announce = leg(&sender, &sink, &load.frames, process)?;
-    let updates_received = sink.counts().updates;
-    let withdraw = if args.withdraw {
-        sink.expect([]);
-        Some(leg(&sender, &sink, &load.withdrawals, process)?)
-    } else {
-        None
-    };
-    let usage = process.map(Usage::of).transpose()?;
-    Ok(Row {
-        subject: subject.name().to_owned(),
-        diversity: load.diversity,
-        routes: load.table.len(),
-        announce,
-        withdraw,
-        usage,
-        updates_received,
-    })
-}
-
-/// One way of the whole table through the daemon.
-#[derive(Clone, Copy, Debug)]
-struct Leg {
-    seconds: f64,
-    first_update_seconds: f64,
-    cpu_seconds: Option<f64>,
-}
-
-fn leg(sender: &Sender, sink: &Sink, frames: &[u8], process: Option<u32>) -> Result<Leg> {
-    let before = process.map(Usage::of).transpose()?;
-    let (start, _) = sender.send(frames)?;
-    let end =
-        sink.wait_complete(STALLED).with_context(|| format!("sender: {:?}", sender.ended()))?;
-    let after = process.map(Usage::of).transpose()?;
-    sender.check_running()?;
-    ensure!(end > start, "complete before anything was sent");
-    let cpu = before.zip(after).map(|(b, a)| a.cpu_seconds - b.cpu_seconds);
-    let first = sink.first_update().map_or(start, |first| first.max(start));
-    Ok(Leg {
-        seconds: (end - start).as_secs_f64(),
-        first_update_seconds: (first - start).as_secs_f64(),
-        cpu_seconds: cpu,
-    })
-}
-
-/// Three namespaces in a row.
-#[derive(Debug)]
-struct Net {
-    sender: NetNs,
-    daemon: Arc<NetNs>,
-    sink: NetNs,
-}
-
-impl Net {
-    fn new() -> Result<Self> {
-        let (sender, daemon, sink) =
-            (NetNs::new("sender")?, NetNs::new("daemon")?, NetNs::new("sink")?);
-        let end = |name: &str, address: Ipv4Addr| End::new(name, &[&format!("{address}/24")]);
-        daemon.link(&end("in", TO_SENDER), &sender, &end("eth0", SENDER))?;
-        daemon.link(&end("out", TO_SINK), &sink, &end("eth0", SINK))?;
-        Ok(Self { sender, daemon: Arc::new(daemon), sink })
-    }
-
-    /// Sender and sink with no daemon between: through the middle namespace as a router.
-    fn direct(&self) -> Result<(Session, Session)> {
-        self.daemon.run(|| std::fs::write("/proc/sys/net/ipv4/ip_forward", "1"))?;
-        self.sender.ip(&format!("route add default via {TO_SENDER}"))?;
-        self.sink.ip(&format!("route add default via {TO_SINK}"))?;
-        let listen = SocketAddr::new(SINK.into(), 179);
-        std::thread::scope(|scope| {
-            let sink = scope.spawn(|| Session::accept(&self.sink, listen));
-            let sender = Session::connect(&self.sender, SENDER.into(), listen);
-            match sink.join() {
-                Ok(sink) => Ok((sink?, sender?)),
-                Err(panic) => std::panic::resume_unwind(panic),
+    for subject in subjects {
+        let mut row = Row::new(scenario.name(), input, subject.as_ref());
+        for _ in 0..options.rounds {
+            let mut run = Run::new(subject.as_ref(), options);
+            let end = prepared.run(&mut run).err();
+            let is_over = end.is_some();
+            row.rounds.push(run.finish(end.as_ref()));
+            report.round(&row);
+            if is_over {
+                break;
             }
-        })
+        }
+        report.add(row);
     }
+    report.end_of_input();
+    Ok(())
 }

@@ -1,11 +1,12 @@
 //! The project's chores, one sub-command each: `cargo xtask tidy`, `test`, `fuzz`,
-//! `bench-load`, `conformance`.
+//! `bench-load`, `bench-roots`, `conformance`.
 //!
 //! Called by people and by `.ci/run`; owns no product logic. Each chore lives in its own module,
 //! returns `Result`, and reports on stdout what it did; the exit code is 0 only when all went well.
 #![forbid(unsafe_code)]
 
 mod bench_load;
+mod bench_roots;
 mod conformance;
 mod fuzz;
 mod out;
@@ -32,8 +33,10 @@ enum Chore {
     Test(test::Args),
     /// Fuzz the codec on the pinned toolchain, and keep the corpora.
     Fuzz(fuzz::Args),
-    /// Measure whole daemons: a big table from one peer to another, beside BIRD in the same run.
+    /// Measure whole daemons under load: ours and what is installed, in the same run (docs/bench.md).
     BenchLoad(bench_load::Args),
+    /// Make a root with daemons of another Debian suite, for `bench-load --roots`.
+    BenchRoots(bench_roots::Args),
     /// Run the conformance suite and write its matrix, docs/conformance.md.
     Conformance(conformance::Args),
 }
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Chore::Test(args) => test::run(&args),
         Chore::Fuzz(args) => fuzz::run(&args),
         Chore::BenchLoad(args) => bench_load::run(&args),
+        Chore::BenchRoots(args) => bench_roots::run(&args),
         Chore::Conformance(args) => conformance::run(&args),
     };
     match result {

@@ -296,7 +296,7 @@ fn text(config: &Config) -> String {
     let mut out = format!(
         "router bgp {}\n bgp router-id {}\n no bgp ebgp-requires-policy\n \
          no bgp default ipv4-unicast\n no bgp network import-check\n bgp log-neighbor-changes\n \
-         bgp coalesce-time 0\n",
+         coalesce-time 0\n",
         config.asn, config.router_id
     );
     for line in &config.extra {

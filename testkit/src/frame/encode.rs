@@ -156,8 +156,9 @@ pub fn prefix(prefix: &IpNet, out: &mut Vec<u8>) {
     }
 }
 
-/// Everything but the next hop and the prefixes, in ascending type order.
-fn common_attributes(a: &Attributes) -> Vec<u8> {
+/// The attribute section without next hop and prefixes, in ascending type order.
+#[must_use]
+pub fn common_attributes(a: &Attributes) -> Vec<u8> {
     let mut out = Vec::new();
     let origin = match a.origin {
         Origin::Igp => 0,

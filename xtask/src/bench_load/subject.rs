@@ -1,172 +1,112 @@
-//! What is measured: our binary, BIRD, or nothing at all between sender and sink.
+//! What is measured: one driver a daemon, each writing the configuration that is best for it.
+//!
+//! Common to all: wait for connections, accept and pass on everything, hold time long enough for a
+//! loaded machine, no kernel routes, no logging of routes. What a daemon needs beyond that to be at its
+//! best stands in its driver, with the reason.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+mod bird;
+mod cosmos;
+mod frr;
+mod gobgp;
+mod openbgpd;
+
+use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail, ensure};
-use tempfile::TempDir;
-use testkit::daemon::bird;
+use anyhow::{Result, bail};
 use testkit::netns::NetNs;
-use testkit::process::Process;
 
-use super::{DAEMON_AS, SENDER, SENDER_AS, SINK, SINK_AS, TO_SENDER, TO_SINK};
+pub(super) use self::bird::Bird;
+pub(super) use self::cosmos::Cosmos;
+#[cfg(test)]
+pub(super) use self::cosmos::build;
+use super::plan::Plan;
+use super::root::{Daemon, Root};
+use crate::out;
 
-/// Choices of `--subject`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Subject {
-    /// No daemon: the sender straight into the sink, the ceiling of the machine
-    None,
-    /// Our own, release build
-    Cosmos,
-    /// BIRD 2
-    Bird,
-}
+/// A daemon that can be started.
+pub(super) trait Subject: fmt::Debug {
+    /// Name, version and what sets it apart from another of the same name.
+    fn label(&self) -> String;
 
-impl Subject {
-    pub(super) const ALL: [Self; 3] = [Self::None, Self::Cosmos, Self::Bird];
-}
-
-/// A subject that can be started.
-#[derive(Debug)]
-pub(super) struct Running {
-    subject: Subject,
-    binary: PathBuf,
-    version: String,
-}
-
-/// A started subject and its files.
-#[derive(Debug)]
-pub(super) struct Daemon {
-    process: Process,
-    _folder: TempDir,
-}
-
-impl Daemon {
-    pub(super) fn id(&self) -> u32 {
-        self.process.id()
-    }
-}
-
-impl Running {
-    /// Finds or builds the program.
-    pub(super) fn prepare(subject: Subject, binary: Option<&Path>, root: &Path) -> Result<Self> {
-        let binary = match subject {
-            Subject::None => PathBuf::new(),
-            Subject::Bird => bird::BIRD.into(),
-            Subject::Cosmos => match binary {
-                Some(binary) => std::path::absolute(binary)?,
-                None => build(root)?,
-            },
-        };
-        let version = match subject {
-            Subject::None => "no daemon between".to_owned(),
-            _ => version(&binary)?,
-        };
-        Ok(Self { subject, binary, version })
+    /// Whether it is the one the others are compared with.
+    fn is_ours(&self) -> bool {
+        false
     }
 
-    pub(super) const fn name(&self) -> &'static str {
-        match self.subject {
-            Subject::None => "none",
-            Subject::Cosmos => "cosmos",
-            Subject::Bird => "bird",
-        }
-    }
+    /// Starts it for `plan` in `ns`, on core `pin` if given.
+    fn start(&self, plan: &Plan, ns: &Arc<NetNs>, pin: Option<u32>) -> Result<Daemon>;
+}
 
-    pub(super) fn version(&self) -> &str {
-        &self.version
-    }
-
-    /// Starts it; `None` when there is nothing to start.
-    pub(super) fn start(&self, ns: &Arc<NetNs>, pin: Option<u32>) -> Result<Option<Daemon>> {
-        let folder = tempfile::tempdir()?;
-        let path = |name: &str| folder.path().join(name).display().to_string();
-        let mut args: Vec<String> = match self.subject {
-            Subject::None => return Ok(None),
-            Subject::Bird => {
-                std::fs::write(path("bird.conf"), bird_config())?;
-                vec!["-f".into(), "-c".into(), path("bird.conf"), "-s".into(), path("ctl")]
-            }
-            Subject::Cosmos => {
-                std::fs::create_dir(path("manifests"))?;
-                std::fs::write(path("manifests/bench.yaml"), manifests())?;
-                let words = ["run", "--node", "bench", "--fib", "none", "--manifests"];
-                let mut args: Vec<String> = words.iter().map(|&w| w.to_owned()).collect();
-                args.extend([path("manifests"), "--control".into(), path("control.sock")]);
-                args
+/// Everything that is installed, ours first. What is left out is said.
+pub(super) fn all(
+    workspace: &Path,
+    binary: Option<&Path>,
+    roots: Option<&Path>,
+) -> Result<Vec<Box<dyn Subject>>> {
+    let mut all: Vec<Box<dyn Subject>> = vec![Box::new(Cosmos::find(workspace, binary)?)];
+    for root in Root::all(roots)? {
+        let is_host = root == Root::HOST;
+        let missing = |name: &str| {
+            if is_host {
+                out::line(&format!("left out: {name} is not installed"));
             }
         };
-        let mut program = self.binary.clone();
-        if let Some(core) = pin {
-            args.splice(
-                0..0,
-                ["-c".to_owned(), core.to_string(), self.binary.display().to_string()],
-            );
-            program = "/usr/bin/taskset".into();
+        let bird = Bird::find(&root)?;
+        let frr = frr::Frr::find(&root)?;
+        let gobgp = gobgp::Gobgp::find(&root)?;
+        let openbgpd = openbgpd::Openbgpd::find(&root)?;
+        if bird.is_empty() {
+            missing("BIRD");
         }
-        let mut process = ns.spawn(&program, &args, &folder.path().join("log"))?;
-        process.check_running()?;
-        Ok(Some(Daemon { process, _folder: folder }))
+        all.extend(bird.into_iter().map(|s| Box::new(s) as Box<dyn Subject>));
+        match frr {
+            Some(subject) => all.push(Box::new(subject)),
+            None => missing("FRR"),
+        }
+        match gobgp {
+            Some(subject) => all.push(Box::new(subject)),
+            None => missing("GoBGP"),
+        }
+        match openbgpd {
+            Some(subject) => all.push(Box::new(subject)),
+            None => missing("OpenBGPD"),
+        }
     }
+    Ok(all)
 }
 
-/// Builds the release binary; where it lies.
-fn build(root: &Path) -> Result<PathBuf> {
-    let output = Command::new(env!("CARGO"))
-        .current_dir(root)
-        .args(["build", "--release", "--locked", "--bin", "cosmos"])
-        .args(["--message-format", "json-render-diagnostics"])
-        .stderr(std::process::Stdio::inherit())
-        .output()
-        .context("run cargo build")?;
-    ensure!(output.status.success(), "cosmos does not build in release mode");
-    // The last artifact with an executable is the one asked for.
-    String::from_utf8_lossy(&output.stdout)
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .filter_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .next_back()
-        .context("cargo build names no executable")
-}
-
-/// First line of `--version`, which some print to stderr.
-fn version(binary: &Path) -> Result<String> {
-    if !binary.exists() {
-        bail!("{} is not installed", binary.display());
+/// The subjects whose label holds one of `parts`, in any case of letters; all without a part.
+pub(super) fn chosen(
+    subjects: Vec<Box<dyn Subject>>,
+    parts: &[String],
+) -> Result<Vec<Box<dyn Subject>>> {
+    let holds = |label: &str, part: &str| label.to_lowercase().contains(&part.to_lowercase());
+    for part in parts {
+        if !subjects.iter().any(|subject| holds(&subject.label(), part)) {
+            let labels: Vec<_> = subjects.iter().map(|subject| subject.label()).collect();
+            bail!("no subject has {part:?} in its name; there are {}", labels.join("; "));
+        }
     }
-    let output = Command::new(binary)
-        .arg("--version")
-        .output()
-        .with_context(|| format!("run {}", binary.display()))?;
-    let text = [output.stdout, output.stderr].concat();
-    let text = String::from_utf8_lossy(&text);
-    Ok(text.lines().next().unwrap_or("unknown version").to_owned())
+    let is_chosen = |label: &str| parts.is_empty() || parts.iter().any(|part| holds(label, part));
+    Ok(subjects.into_iter().filter(|subject| is_chosen(&subject.label())).collect())
 }
 
-fn bird_config() -> String {
-    format!(
-        "router id 10.255.0.2;\nprotocol device {{}}\nprotocol direct {{ ipv4; }}\n\
-         template bgp one {{ ipv4 {{ import all; export where source = RTS_BGP; next hop self; }}; passive on; }}\n\
-         protocol bgp sender from one {{ local {TO_SENDER} as {DAEMON_AS}; neighbor {SENDER} as {SENDER_AS}; }}\n\
-         protocol bgp sink from one {{ local {TO_SINK} as {DAEMON_AS}; neighbor {SINK} as {SINK_AS}; }}\n"
-    )
+/// The word after `before` in a line of a version.
+fn version(line: &str, before: &str) -> String {
+    let rest = line.split_once(before).map_or(line, |(_, rest)| rest);
+    rest.split_whitespace().next().unwrap_or("of unknown version").to_owned()
 }
 
-fn manifests() -> String {
-    let head = "apiVersion: bgp.miloapis.com/v1alpha1\n";
-    let mut out = format!(
-        "{head}kind: BGPRouter\nmetadata: {{name: bench, namespace: default}}\nspec:\n  \
-         targetRef: {{kind: Node, name: bench}}\n  roles: [transit]\n  localASN: {DAEMON_AS}\n  \
-         routerID: 10.255.0.2\n  installRoutes: false\n  addressFamilies: [{{afi: ipv4, safi: unicast}}]\n"
-    );
-    for (name, address, asn) in [("sender", SENDER, SENDER_AS), ("sink", SINK, SINK_AS)] {
-        out.push_str(&format!(
-            "---\n{head}kind: BGPPeer\nmetadata: {{name: {name}, namespace: default}}\nspec:\n  \
-             routerRef: {{name: bench}}\n  address: {address}\n  peerASN: {asn}\n  passive: true\n  \
-             maximumPrefix: {{limit: 10000000, action: warning-only}}\n  \
-             addressFamilies: [{{afi: ipv4, safi: unicast}}]\n"
-        ));
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_words_in_lines() {
+        assert_eq!(version("BIRD version 3.4.0", "version "), "3.4.0");
+        assert_eq!(version("OpenBGPD 9.3", "OpenBGPD "), "9.3");
+        assert_eq!(version("", "version "), "of unknown version");
     }
-    out
 }
