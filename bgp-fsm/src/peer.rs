@@ -424,8 +424,7 @@ impl Peer {
 /// A connection opened at the same time as the one which won arrives within this time.
 const COLLISION_WINDOW: Duration = Duration::from_secs(5);
 const NEW_CONNECTION: &str = "the peer opened a new connection: it has restarted";
-const NEW_KEYS: &str =
-    "the peer opened a new connection under the new keys: it has reset the session under the old ones";
+const NEW_KEYS: &str = "the peer opened a new connection under the new keys: it has reset the session under the old ones";
 
 #[cfg(test)]
 mod tests;

@@ -114,7 +114,11 @@ fn our_key_changes_under_the_session_and_then_theirs() {
             let text = lab.view().unwrap()["lastDown"]["text"].to_string();
             eprintln!("{:?}: {reason} {text}", lab.kind);
             assert!(!text.contains("Configuration Change"), "{:?}: {text}", lab.kind);
-            assert!(!text.contains("Hold Timer"), "{:?}: a dead connection was kept: {text}", lab.kind);
+            assert!(
+                !text.contains("Hold Timer"),
+                "{:?}: a dead connection was kept: {text}",
+                lab.kind
+            );
             lab.exchanged();
             assert!(!lab.ours.log().contains("does not change the keys"), "{}", lab.ours.log());
         }
