@@ -82,6 +82,11 @@ impl AdjRibOut {
         self.advertised - self.by_source.get(member.index()).copied().unwrap_or(0)
     }
 
+    /// How many entries are advertised.
+    pub(super) const fn len(&self) -> usize {
+        self.advertised as usize
+    }
+
     /// All advertised entries.
     pub(super) fn iter(&self) -> impl Iterator<Item = (EntryIx, AdjOut)> + '_ {
         self.iter_from(EntryIx(0))

@@ -29,7 +29,7 @@ use bgp_wire::EncodeContext;
 use bytes::Bytes;
 
 use super::{FrameSink, out_table::OutTable};
-use crate::{OutId, PeerIx, TableFamily};
+use crate::{AttrTable, OutId, PeerIx, TableFamily};
 
 /// A frame is closed once it is this long, in octets.
 const FRAME_TARGET: usize = 64 * 1024;
@@ -71,6 +71,7 @@ pub(super) struct Batch<P, I = ()> {
     order: Vec<u32>,
     sorted: Vec<(I, P)>,
     buf: Vec<u8>,
+    set: Vec<u8>,
 }
 
 #[derive(Copy, Clone, Debug)]
@@ -104,6 +105,7 @@ impl<P: TableFamily, I: PathId> Batch<P, I> {
             order: Vec::new(),
             sorted: Vec::new(),
             buf: Vec::new(),
+            set: Vec::new(),
         }
     }
 
@@ -186,7 +188,7 @@ impl<P: TableFamily, I: PathId> Batch<P, I> {
     /// Packs everything and hands it to `sink` for `recipients`. The batch is empty afterwards.
     pub(super) fn flush(
         &mut self,
-        outs: &OutTable,
+        outs: (&OutTable, &AttrTable),
         ctx: &EncodeContext,
         recipients: &[PeerIx],
         sink: &mut impl FrameSink,
@@ -201,18 +203,18 @@ impl<P: TableFamily, I: PathId> Batch<P, I> {
 
     fn flush_shared(
         &mut self,
-        outs: &OutTable,
+        outs: (&OutTable, &AttrTable),
         ctx: &EncodeContext,
         recipients: &[PeerIx],
         sink: &mut impl FrameSink,
     ) {
         let Some(&(_, id, prefix)) = self.items.first() else { return };
-        let Self { items, buckets, order, sorted, buf, .. } = self;
+        let Self { items, buckets, order, sorted, buf, set, .. } = self;
         order.clear();
         order.extend(0..u32::try_from(buckets.len()).expect("fewer buckets than rows"));
         order.sort_by_key(|at| {
             let bucket = &buckets[*at as usize];
-            let set = if P::HAS_REST { outs.base(bucket.out) } else { WITHDRAW };
+            let set = if P::HAS_REST { outs.0.base(bucket.out) } else { WITHDRAW };
             (bucket.out != WITHDRAW, bucket.source, set)
         });
         let mut at = 0;
@@ -232,7 +234,7 @@ impl<P: TableFamily, I: PathId> Batch<P, I> {
         // Without rests each bucket has a set of its own.
         let together = |a: &u32, b: &u32| {
             let (a, b) = (&buckets[*a as usize], &buckets[*b as usize]);
-            P::HAS_REST && a.source == b.source && outs.base(a.out) == outs.base(b.out)
+            P::HAS_REST && a.source == b.source && outs.0.base(a.out) == outs.0.base(b.out)
         };
         for run in order.chunk_by(together) {
             let first = &buckets[run[0] as usize];
@@ -250,7 +252,7 @@ impl<P: TableFamily, I: PathId> Batch<P, I> {
             if let [_] = run {
                 for prefixes in prefixes(first).chunks(PACK_MAX) {
                     let nlri = prefixes.iter().map(|(id, prefix)| (*id, *prefix, first.out));
-                    pack(outs, ctx, first.out, nlri, buf);
+                    pack(outs, ctx, first.out, nlri, set, buf);
                     if buf.len() >= FRAME_TARGET {
                         send_except(source, buf, recipients, sink);
                     }
@@ -265,7 +267,7 @@ impl<P: TableFamily, I: PathId> Batch<P, I> {
             let mut left: u32 = run.iter().map(|ix| buckets[*ix as usize].count).sum();
             while left > 0 {
                 let step = left.min(PACK_MAX as u32);
-                pack(outs, ctx, first.out, routes.by_ref().take(step as usize), buf);
+                pack(outs, ctx, first.out, routes.by_ref().take(step as usize), set, buf);
                 left -= step;
                 if buf.len() >= FRAME_TARGET {
                     send_except(source, buf, recipients, sink);
@@ -275,14 +277,19 @@ impl<P: TableFamily, I: PathId> Batch<P, I> {
         send_except(source, buf, recipients, sink);
     }
 
-    fn flush_solo(&mut self, outs: &OutTable, ctx: &EncodeContext, sink: &mut impl FrameSink) {
+    fn flush_solo(
+        &mut self,
+        outs: (&OutTable, &AttrTable),
+        ctx: &EncodeContext,
+        sink: &mut impl FrameSink,
+    ) {
         // The withdrawal bucket has number 0 and so comes first.
         self.solo.sort_by_key(|solo| (solo.to, solo.out));
-        let Self { solo, buf, .. } = self;
+        let Self { solo, buf, set, .. } = self;
         for run in solo.chunk_by(|a, b| (a.to, a.out) == (b.to, b.out)) {
             for run in run.chunks(PACK_MAX) {
                 let nlri = run.iter().map(|solo| (solo.id, solo.prefix, solo.out));
-                pack(outs, ctx, run[0].out, nlri, buf);
+                pack(outs, ctx, run[0].out, nlri, set, buf);
                 send_except(None, buf, &[run[0].to], sink);
             }
         }
@@ -291,10 +298,11 @@ impl<P: TableFamily, I: PathId> Batch<P, I> {
 
 /// Packs routes that have one set, each with its own rest.
 fn pack<P: TableFamily, I: PathId>(
-    outs: &OutTable,
+    (outs, attrs): (&OutTable, &AttrTable),
     ctx: &EncodeContext,
     out: OutId,
     routes: impl Iterator<Item = (I, P, OutId)>,
+    set: &mut Vec<u8>,
     buf: &mut Vec<u8>,
 ) {
     let nlri = routes.map(|(id, prefix, out)| {
@@ -304,8 +312,10 @@ fn pack<P: TableFamily, I: PathId>(
     if out == WITHDRAW {
         bgp_wire::pack_withdraw(P::FAMILY, ctx, nlri, buf);
     } else {
-        let out = outs.entry(out);
-        bgp_wire::pack_announce(P::FAMILY, &out.canonical, Some(&out.next_hop), ctx, nlri, buf);
+        set.clear();
+        outs.write(attrs, out, set);
+        let next_hop = Some(outs.next_hop_of(out));
+        bgp_wire::pack_announce(P::FAMILY, set, next_hop, ctx, nlri, buf);
     }
 }
 

@@ -82,8 +82,15 @@ impl<P: TableFamily> FamilyExport<P> {
         self.reads_next_hop = key.reads_next_hop(P::FAMILY);
     }
 
-    /// Gives back everything held in the tables.
-    pub(super) fn forget(&mut self, rib: &mut Rib) {
+    /// Gives back everything held in the tables; nothing can be sent afterwards.
+    pub(super) fn dissolve(&mut self, rib: &mut Rib) {
+        self.forget(rib);
+        self.adj = AdjRibOut::default();
+        self.outs.collect(&mut rib.attrs, std::iter::empty());
+    }
+
+    /// Forgets what the rules said.
+    fn forget(&mut self, rib: &mut Rib) {
         self.memo.clear(rib);
         self.last = None;
     }
@@ -126,7 +133,7 @@ impl<P: TableFamily> FamilyExport<P> {
                 outstanding.changed(at, (0, prefix), old, new, member);
             }
         }
-        self.batch.flush(&self.outs, &self.context, in_sync, sink);
+        self.batch.flush((&self.outs, &rib.attrs), &self.context, in_sync, sink);
     }
 
     /// Sends a cohort up to `budget` prefixes of what it lacks. Returns how many.
@@ -147,7 +154,7 @@ impl<P: TableFamily> FamilyExport<P> {
             None => {
                 let nlri = |at: EntryIx| ((), table.prefix(RowId(at.0)));
                 let served = fill(batch, outs, adj, outstanding, budget, member, nlri, |_| ());
-                batch.flush(outs, context, members, sink);
+                batch.flush((outs, &rib.attrs), context, members, sink);
                 served
             }
             Some(several) => {
@@ -157,7 +164,7 @@ impl<P: TableFamily> FamilyExport<P> {
                     (slot.id, table.prefix(slot.row))
                 };
                 let served = fill(batch, outs, adj, outstanding, budget, member, nlri, |id| id);
-                batch.flush(outs, context, members, sink);
+                batch.flush((outs, &rib.attrs), context, members, sink);
                 served
             }
         }
@@ -258,7 +265,8 @@ impl<P: TableFamily> FamilyExport<P> {
         let route = route(rib, path);
         let result = match rules::decide(group, policy, P::FAMILY, class, route, buffers) {
             Verdict::Send { next_hop, .. } => {
-                Remembered::Out(self.outs.intern(&buffers.out, next_hop))
+                let attrs = &mut rib.attrs;
+                Remembered::Out(self.outs.intern(attrs, path.attr, &buffers.out, next_hop))
             }
             Verdict::Withhold { .. } => Remembered::Out(OutId(0)),
             Verdict::NeedsPrefix => Remembered::ByPrefix,
@@ -273,26 +281,34 @@ impl<P: TableFamily> FamilyExport<P> {
         if self.memo.len() > 1024 && self.memo.len() > 2 * rib.table::<P>().len() {
             self.forget(rib);
         }
-        if self.outs.wants_collection() {
+        if self.outs.wants_collection(self.adj.len()) {
+            if self.memo.len() > self.adj.len() {
+                self.forget(rib);
+            }
             let entries = self.adj.iter().map(|(_, entry)| entry.out);
             self.last = None;
-            self.outs.collect(entries.chain(self.memo.outs()));
+            self.outs.collect(&mut rib.attrs, entries.chain(self.memo.outs()));
         }
     }
 
     /// Whether two entries, the other of another group, are sent alike.
-    pub(super) fn same_as(&self, out: OutId, other: &Self, theirs_id: OutId) -> bool {
-        let (ours, theirs) = (self.outs.entry(out), other.outs.entry(theirs_id));
-        ours.canonical == theirs.canonical
-            && ours.next_hop == theirs.next_hop
-            && self.outs.rest(out) == other.outs.rest(theirs_id)
+    pub(super) fn same_as(&self, rib: &Rib, out: OutId, other: &Self, theirs: OutId) -> bool {
+        let mut canonical = Vec::new();
+        other.outs.write(&rib.attrs, theirs, &mut canonical);
+        self.outs.is(&rib.attrs, out, &canonical)
+            && self.outs.next_hop_of(out) == other.outs.next_hop_of(theirs)
+            && self.outs.rest(out) == other.outs.rest(theirs)
     }
 
     /// Starts from the entries of another group of the same kind, to be looked at again.
-    pub(super) fn adopt(&mut self, other: &Self) {
+    pub(super) fn adopt(&mut self, rib: &mut Rib, other: &Self) {
+        let mut canonical = Vec::new();
         for (at, entry) in other.adj.iter() {
-            let out = other.outs.entry(entry.out);
-            let out = self.outs.intern(&out.canonical, out.next_hop);
+            canonical.clear();
+            other.outs.write(&rib.attrs, entry.out, &mut canonical);
+            let (base, next_hop) =
+                (other.outs.made_of(entry.out), *other.outs.next_hop_of(entry.out));
+            let out = self.outs.intern(&mut rib.attrs, base, &canonical, next_hop);
             let out = self.outs.with_rest(out, other.outs.rest(entry.out));
             self.adj.set(at, AdjOut { out, ..entry });
         }
@@ -302,9 +318,10 @@ impl<P: TableFamily> FamilyExport<P> {
     }
 
     /// The attributes and next hop behind an entry.
-    pub(super) fn sent(&self, out: OutId) -> (&[u8], NextHop) {
-        let out = self.outs.entry(out);
-        (&out.canonical, out.next_hop)
+    pub(super) fn sent(&self, rib: &Rib, out: OutId) -> (Box<[u8]>, NextHop) {
+        let mut canonical = Vec::new();
+        self.outs.write(&rib.attrs, out, &mut canonical);
+        (canonical.into(), *self.outs.next_hop_of(out))
     }
 
     pub(super) fn outstanding_mut(&mut self, cohort: u16) -> &mut Outstanding<P> {

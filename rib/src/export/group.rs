@@ -137,7 +137,7 @@ impl Group {
 
     /// Gives back everything held in the tables.
     pub(super) fn dissolve(mut self, rib: &mut Rib) {
-        each_family!(P => self.families.of_mut::<P>().forget(rib));
+        each_family!(P => self.families.of_mut::<P>().dissolve(rib));
         rib.remove_consumer(self.consumer);
     }
 

@@ -38,8 +38,8 @@ pub(super) enum Remembered {
     ByPrefix,
 }
 
-/// At most this many results are kept, 7 MiB.
-const MAX_SLOTS: usize = 1 << 18;
+/// At most this many results are kept, 3.5 MiB.
+const MAX_SLOTS: usize = 1 << 17;
 const MIN_SLOTS: usize = 1 << 8;
 
 const _: () = assert!(size_of::<Option<(MemoKey, Remembered)>>() <= 28);

@@ -31,6 +31,7 @@
 mod adj_out;
 mod batch;
 mod bitmap;
+mod delta;
 mod family;
 mod group;
 mod key;

@@ -67,7 +67,7 @@ impl<P: TableFamily> FamilyExport<P> {
         for &row in rows {
             self.merge_row(several, core, roster, rib, row);
         }
-        several.batch.flush(&self.outs, context, roster.in_sync(), sink);
+        several.batch.flush((&self.outs, &rib.attrs), context, roster.in_sync(), sink);
     }
 
     fn merge_row(

@@ -57,7 +57,7 @@ impl Exports {
     fn offshoot(&self, rib: &mut Rib, from: GroupIx, key: GroupKey) -> Group {
         let mut group = Group::new(rib, key);
         let old = &self.group(from).families;
-        each_family!(P => group.families.of_mut::<P>().adopt(old.of::<P>()));
+        each_family!(P => group.families.of_mut::<P>().adopt(rib, old.of::<P>()));
         group.fresh = false;
         group
     }
@@ -119,7 +119,7 @@ fn difference<P: TableFamily>(rib: &Rib, old: &Group, new: &Group, peer: PeerIx)
         let settled = before.is_some_and(|before| {
             held && !lacking.is_some_and(|lacking| lacking.is_pending(before))
                 && entry.source != peer
-                && new.same_as(entry.out, old, old.adj.entry(before).out)
+                && new.same_as(rib, entry.out, old, old.adj.entry(before).out)
         });
         if !settled {
             outstanding.add(at, held);

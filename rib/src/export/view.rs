@@ -99,11 +99,11 @@ impl Exports {
                 if !entry.reaches(member.peer()) {
                     return;
                 }
-                let (attributes, next_hop) = family.sent(entry.out);
+                let (attributes, next_hop) = family.sent(rib, entry.out);
                 routes.push(Advertised {
                     prefix: rib.prefix(row),
                     path_id,
-                    attributes: attributes.into(),
+                    attributes,
                     next_hop,
                     rest: family.outs.rest(entry.out).into(),
                     pending: lacking.is_some_and(|lacking| lacking.is_pending(at)),
@@ -255,12 +255,13 @@ fn verdict<P: TableFamily>(
         Some(_) => slot.map(|(at, _)| at),
     };
     let rest = rib.next_hops.rest(path.next_hop);
-    verdict.pending = is_pending::<P>(group, at, peer, &path, rest, verdict.sent.as_ref());
+    verdict.pending = is_pending::<P>(rib, group, at, peer, &path, rest, verdict.sent.as_ref());
     verdict
 }
 
 /// What has been decided now is not what the peer holds.
 fn is_pending<P: TableFamily>(
+    rib: &Rib,
     group: &Group,
     at: Option<EntryIx>,
     peer: PeerIx,
@@ -271,9 +272,8 @@ fn is_pending<P: TableFamily>(
     let family = group.families.of::<P>();
     let Some(at) = at else { return sent.is_some() };
     let entry = family.adj.entry(at);
-    let current = (!entry.is_none()).then(|| family.sent(entry.out));
-    let decided = sent.map(|(attributes, next_hop)| (&**attributes, *next_hop));
-    decided != current
+    let current = (!entry.is_none()).then(|| family.sent(rib, entry.out));
+    sent != current.as_ref()
         || (sent.is_some() && family.outs.rest(entry.out) != rest)
         || (sent.is_some() && entry.source != path.peer)
         || lacking::<P>(group, peer).is_some_and(|lacking| lacking.is_pending(at))
