@@ -19,9 +19,9 @@ use bgp_wire::attr::{Attr, attrs};
 
 /// Appends to `out` what makes `set` of `base`.
 pub(super) fn encode(base: &[u8], set: &[u8], out: &mut Vec<u8>) {
-    let mut writer = Writer { out, skip: 0, literal: Vec::new(), copy: 0 };
+    let mut writer = Writer { out, rest: set, skip: 0, literal: 0, copy: 0 };
     let (mut old, mut new) = (attrs(base).peekable(), attrs(set).peekable());
-    let mut written = 0;
+    let mut read = 0;
     while let Some(attr) = new.peek().copied() {
         match old.peek().copied() {
             Some(before) if before.kind < attr.kind => {
@@ -33,13 +33,13 @@ pub(super) fn encode(base: &[u8], set: &[u8], out: &mut Vec<u8>) {
                 writer.changed(&before, &attr);
                 old.next();
             }
-            _ => writer.literal(attr.raw),
+            _ => writer.literal(attr.raw.len()),
         }
-        written += attr.raw.len();
+        read += attr.raw.len();
         new.next();
     }
     // Whatever is no attribute, which canonical sets do not have.
-    writer.literal(&set[written..]);
+    writer.literal(set.len() - read);
     writer.flush();
 }
 
@@ -63,20 +63,26 @@ pub(super) fn makes(mut base: &[u8], delta: &[u8], mut set: &[u8]) -> bool {
     set.is_empty()
 }
 
-/// Collects what goes into one step.
+/// Collects what goes into one step. Literals and copies follow each other in the set, whose part not
+/// yet written is `rest`.
 struct Writer<'a> {
     out: &'a mut Vec<u8>,
+    rest: &'a [u8],
     skip: usize,
-    literal: Vec<u8>,
+    literal: usize,
     copy: usize,
 }
 
 impl Writer<'_> {
     fn changed(&mut self, before: &Attr<'_>, after: &Attr<'_>) {
-        let pairs = before.raw.iter().rev().zip(after.raw.iter().rev());
-        let alike = pairs.take_while(|(a, b)| a == b).count();
+        let alike = if before.raw == after.raw {
+            after.raw.len()
+        } else {
+            let pairs = before.raw.iter().rev().zip(after.raw.iter().rev());
+            pairs.take_while(|(a, b)| a == b).count()
+        };
         self.skip(before.raw.len() - alike);
-        self.literal(&after.raw[..after.raw.len() - alike]);
+        self.literal(after.raw.len() - alike);
         self.copy += alike;
     }
 
@@ -87,22 +93,24 @@ impl Writer<'_> {
         self.skip += octets;
     }
 
-    fn literal(&mut self, octets: &[u8]) {
-        if !octets.is_empty() && self.copy > 0 {
+    fn literal(&mut self, octets: usize) {
+        if octets > 0 && self.copy > 0 {
             self.flush();
         }
-        self.literal.extend_from_slice(octets);
+        self.literal += octets;
     }
 
     fn flush(&mut self) {
-        if self.copy > 0 || !self.literal.is_empty() {
-            put(self.skip, self.out);
-            put(self.literal.len(), self.out);
-            self.out.extend_from_slice(&self.literal);
-            put(self.copy, self.out);
+        if self.copy == 0 && self.literal == 0 {
+            return;
         }
-        self.literal.clear();
-        (self.skip, self.copy) = (0, 0);
+        let (literal, rest) = self.rest.split_at(self.literal);
+        put(self.skip, self.out);
+        put(self.literal, self.out);
+        self.out.extend_from_slice(literal);
+        put(self.copy, self.out);
+        self.rest = &rest[self.copy..];
+        (self.skip, self.literal, self.copy) = (0, 0, 0);
     }
 }
 

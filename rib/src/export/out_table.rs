@@ -257,15 +257,15 @@ impl OutTable {
             }
             keep
         });
-        index.retain(|id| {
-            let keep = used[*id as usize];
-            if !keep {
-                let entry = std::mem::replace(&mut entries[*id as usize], FREE);
+        index.retain(|id| used[*id as usize]);
+        // In the order in which they came, backwards: kind to the caches, and the next ones ascend.
+        for (id, entry) in entries.iter_mut().enumerate().rev() {
+            if !used[id] && entry.base != NO_SET {
                 attrs.release(entry.base);
-                free.push(*id);
+                *entry = FREE;
+                free.push(u32::try_from(id).expect("ids have 32 bits"));
             }
-            keep
-        });
+        }
         self.floor = self.len();
         if self.floor == 0 {
             *self = Self::new();
