@@ -208,7 +208,7 @@ impl Core {
         let kept = life.originals.as_ref().and_then(|originals| originals.0.get(&key)).copied();
         let is_as_sent = life.as_sent || life.originals.is_some();
         let is_refused = path.flags.any(PathFlags::FILTERED);
-        match kept.or((is_as_sent || is_refused).then_some(path.attr)) {
+        match kept.or_else(|| (is_as_sent || is_refused).then_some(path.attr)) {
             Some(received) => Some(life.import.trace(&self.rib.attrs, &subject, received)),
             None => life.import.trace_accepted(&self.rib.attrs, &subject, path.attr),
         }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use bgpkit_parser::BgpkitParser;
-use bgpkit_parser::models::{AsPathSegment, BgpElem, Community, MetaCommunity};
+use bgpkit_parser::models::{AsPathSegment, BgpElem, Community, ExtendedCommunity, MetaCommunity};
 use ipnet::IpNet;
 
 use crate::frame::{Attributes, Segment, encode};
@@ -153,12 +153,47 @@ fn attributes(elem: &BgpElem) -> Result<Attributes> {
                 let [one, two] = large.local_data;
                 a.large_communities.push([large.global_admin, one, two]);
             }
-            MetaCommunity::Extended(_) | MetaCommunity::Ipv6Extended(_) => {
-                anyhow::bail!("extended communities are not read: {community}")
+            MetaCommunity::Extended(extended) => {
+                let octets = extended_octets(extended);
+                let octets = octets.with_context(|| format!("not read: {community}"))?;
+                a.ext_communities.push(octets);
             }
+            MetaCommunity::Ipv6Extended(_) => anyhow::bail!("not read: {community}"),
         }
     }
     Ok(a)
+}
+
+/// The eight octets of an extended community (RFC 4360), of the kinds that tables of collectors have.
+fn extended_octets(community: &ExtendedCommunity) -> Option<[u8; 8]> {
+    let kind = u8::from(community.community_type());
+    let mut octets = vec![kind];
+    match community {
+        ExtendedCommunity::TransitiveTwoOctetAs(c)
+        | ExtendedCommunity::NonTransitiveTwoOctetAs(c) => {
+            octets.push(c.subtype);
+            octets.extend(u16::try_from(c.global_admin.to_u32()).ok()?.to_be_bytes());
+            octets.extend(c.local_admin);
+        }
+        ExtendedCommunity::TransitiveFourOctetAs(c)
+        | ExtendedCommunity::NonTransitiveFourOctetAs(c) => {
+            octets.push(c.subtype);
+            octets.extend(c.global_admin.to_u32().to_be_bytes());
+            octets.extend(c.local_admin);
+        }
+        ExtendedCommunity::TransitiveIpv4Addr(c) | ExtendedCommunity::NonTransitiveIpv4Addr(c) => {
+            octets.push(c.subtype);
+            octets.extend(c.global_admin.octets());
+            octets.extend(c.local_admin);
+        }
+        ExtendedCommunity::TransitiveOpaque(c) | ExtendedCommunity::NonTransitiveOpaque(c) => {
+            octets.push(c.subtype);
+            octets.extend(c.value);
+        }
+        ExtendedCommunity::Raw(raw) => return Some(*raw),
+        _ => return None,
+    }
+    octets.try_into().ok()
 }
 
 #[cfg(test)]

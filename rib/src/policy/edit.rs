@@ -82,8 +82,9 @@ fn can_hold(condition: &Match, family: Family) -> bool {
 }
 
 fn can_lie_in(range: &PrefixRange, family: Family) -> bool {
-    match (range.prefix(), family.afi) {
-        (Prefix::V4(_), Afi::IPV6) | (Prefix::V6(_), Afi::IPV4) => false,
-        _ => true,
-    }
+    let other = matches!(
+        (range.prefix(), family.afi),
+        (Prefix::V4(_), Afi::IPV6) | (Prefix::V6(_), Afi::IPV4)
+    );
+    !other
 }

@@ -176,6 +176,8 @@ fn sets(dump: &Dump) -> Vec<(Attributes, Vec<IpNet>)> {
         attributes.communities.dedup();
         attributes.large_communities.sort_unstable();
         attributes.large_communities.dedup();
+        attributes.ext_communities.sort_unstable();
+        attributes.ext_communities.dedup();
         attributes.local_pref = None;
         attributes.med = None;
         attributes.next_hop = Ipv4Addr::UNSPECIFIED.into();
@@ -187,7 +189,7 @@ fn sets(dump: &Dump) -> Vec<(Attributes, Vec<IpNet>)> {
     }
     out::line(&format!(
         "real table: {} routes in {} attribute sets; {left_out} left out (reserved space, loops, \
-         AS_SETs, well-known communities)",
+         AS_SETs, well-known and non-transitive communities)",
         seen.len(),
         sets.len()
     ));
@@ -209,12 +211,15 @@ fn passes(prefix: &IpNet, attributes: &Attributes) -> bool {
         }
         Segment::Set(_) => false,
     };
+    // RFC 4360 section 2.
+    let is_transitive = |community: &[u8; 8]| community[0] & 0x40 == 0;
     let is_well_known = |community: &u32| community >> 16 == 0xffff;
     !is_reserved
         && prefix.network() == prefix.addr()
         && attributes.as_path_len() < 200
         && attributes.as_path.iter().all(plain)
         && !attributes.communities.iter().any(is_well_known)
+        && attributes.ext_communities.iter().all(is_transitive)
         && attributes.aggregator.is_none_or(|(asn, _)| asn != 0)
 }
 

@@ -40,8 +40,14 @@ impl Route {
     }
 }
 
+/// A route as it goes out, and the next hop it is given.
+type Sent = (Route, Option<NextHopSet>);
+
+/// Whether a route is meant by a pattern.
+type Meant = fn(&Route) -> bool;
+
 /// Patterns, each with what it says in code.
-const PATTERNS: [(&str, fn(&Route) -> bool); 6] = [
+const PATTERNS: [(&str, Meant); 6] = [
     ("^$", |r| r.path.is_empty()),
     (r"\b3\b", |r| r.asns().contains(&3)),
     (r"^1\b", |r| r.path.first().is_some_and(|(set, asns)| !set && asns[0] == 1)),
@@ -140,10 +146,7 @@ fn change(set: &Set, r: &mut Route, next_hop: &mut Option<NextHopSet>) {
 }
 
 /// Which terms decide, and the route as it comes out with the next hop that was chosen.
-fn naive(
-    chain: &Chain,
-    route: &Route,
-) -> (Vec<Option<String>>, Option<(Route, Option<NextHopSet>)>) {
+fn naive(chain: &Chain, route: &Route) -> (Vec<Option<String>>, Option<Sent>) {
     let (mut route, mut next_hop, mut deciders) = (route.clone(), None, Vec::new());
     for stage in chain.stages() {
         let term = stage.terms.iter().find(|t| t.matches.iter().all(|m| holds(m, &route)));
@@ -177,7 +180,7 @@ fn prefix() -> BoxedStrategy<Prefix> {
 fn range() -> BoxedStrategy<PrefixRange> {
     let range = (prefix(), 0u8..20, 0u8..20).prop_map(|(prefix, a, b)| {
         let ge = prefix.len() + a;
-        PrefixRange::new(prefix, ge, ge + b).unwrap_or(PrefixRange::or_longer(prefix))
+        PrefixRange::new(prefix, ge, ge + b).unwrap_or_else(|| PrefixRange::or_longer(prefix))
     });
     range.boxed()
 }
