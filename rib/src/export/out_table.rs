@@ -235,7 +235,11 @@ impl OutTable {
     /// Whether there is something to be gained, with so many entries advertised. One needs a set and
     /// perhaps a pair, and the memo may hold as many sets again.
     pub(super) fn wants_collection(&self, advertised: usize) -> bool {
-        self.len() > MIN_COLLECT + (2 * self.floor).min(4 * advertised)
+        let bound = match advertised {
+            0 => 0,
+            _ => MIN_COLLECT + (2 * self.floor).min(4 * advertised),
+        };
+        self.len() > bound
     }
 
     /// Frees all but those `in_use`, among which 0 may be.

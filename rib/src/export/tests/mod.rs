@@ -2,6 +2,7 @@
 
 mod cases;
 mod decode;
+mod memory_cases;
 mod naive;
 mod oracle;
 mod path_cases;
