@@ -79,6 +79,21 @@ impl Pings {
         Ok(())
     }
 
+    /// Ends them after some more answers.
+    ///
+    /// # Errors
+    /// When more than `most` got no answer, or some that do not follow each other.
+    pub fn one_gap(self, most: usize) -> Result<()> {
+        let words = self.words.clone();
+        let (sent, lost) = self.finish()?;
+        let gap = lost.first().zip(lost.last()).map_or(0, |(first, last)| last - first + 1);
+        ensure!(
+            lost.len() <= most && lost.len() == gap as usize,
+            "of {sent} pings from {words} these are lost: {lost:?}"
+        );
+        Ok(())
+    }
+
     fn last(&self) -> u32 {
         answered(&self.process.output()).last().copied().unwrap_or(0)
     }
