@@ -11,6 +11,8 @@
 //! **References**: RFC 4271 section 9.1.3 and 9.2.
 
 use bgp_wire::{EncodeContext, NextHop};
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 
 use super::{
     AddPathSend, FrameSink, GroupKey,
@@ -303,12 +305,16 @@ impl<P: TableFamily> FamilyExport<P> {
     /// Starts from the entries of another group of the same kind, to be looked at again.
     pub(super) fn adopt(&mut self, rib: &mut Rib, other: &Self) {
         let mut canonical = Vec::new();
+        // Each set once, not once a route.
+        let mut known = HashMap::with_hasher(FixedState::default());
         for (at, entry) in other.adj.iter() {
-            canonical.clear();
-            other.outs.write(&rib.attrs, entry.out, &mut canonical);
-            let (base, next_hop) =
-                (other.outs.made_of(entry.out), *other.outs.next_hop_of(entry.out));
-            let out = self.outs.intern(&mut rib.attrs, base, &canonical, next_hop);
+            let base = other.outs.base(entry.out);
+            let out = *known.entry(base).or_insert_with(|| {
+                canonical.clear();
+                other.outs.write(&rib.attrs, base, &mut canonical);
+                let (made_of, next_hop) = (other.outs.made_of(base), *other.outs.next_hop_of(base));
+                self.outs.intern(&mut rib.attrs, made_of, &canonical, next_hop)
+            });
             let out = self.outs.with_rest(out, other.outs.rest(entry.out));
             self.adj.set(at, AdjOut { out, ..entry });
         }
