@@ -9,6 +9,8 @@ pub mod encode;
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use anyhow::{Result, ensure};
+
 use crate::route::Origin;
 
 /// Octets of a message header.
@@ -23,6 +25,18 @@ pub const UPDATE: u8 = 2;
 pub const NOTIFICATION: u8 = 3;
 /// Message type KEEPALIVE.
 pub const KEEPALIVE: u8 = 4;
+
+/// Takes the first whole message off the front: its type and its body; `None` while it is not all there.
+///
+/// # Errors
+/// When the header is no BGP.
+pub fn take<'a>(octets: &mut &'a [u8]) -> Result<Option<(u8, &'a [u8])>> {
+    let Some(header) = octets.get(..HEADER) else { return Ok(None) };
+    let len = usize::from(u16::from_be_bytes([header[16], header[17]]));
+    ensure!(header[..16] == [0xff; 16] && len >= HEADER, "header {header:02x?}");
+    let Some(message) = octets.split_off(..len) else { return Ok(None) };
+    Ok(Some((header[18], &message[HEADER..])))
+}
 
 /// One segment of an AS_PATH.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -186,12 +200,14 @@ mod tests {
         encode::update(&sample("192.0.2.1"), &prefixes, &mut frames);
         let mut seen = Vec::new();
         let mut rest = frames.as_slice();
-        while !rest.is_empty() {
-            let len = usize::from(u16::from_be_bytes([rest[16], rest[17]]));
-            assert!(len <= MAX_MESSAGE);
-            seen.extend(decode::update(&rest[HEADER..len]).unwrap().announced);
-            rest = &rest[len..];
+        while let Some((_, body)) = take(&mut rest).unwrap() {
+            assert!(HEADER + body.len() <= MAX_MESSAGE);
+            seen.extend(decode::update(body).unwrap().announced);
         }
+        assert!(rest.is_empty());
         assert_eq!(seen, prefixes);
+        let cut = frames.len() - 1;
+        assert_eq!(take(&mut &frames[cut..]).unwrap(), None);
+        assert!(take(&mut &[0; HEADER][..]).is_err());
     }
 }

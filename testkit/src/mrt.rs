@@ -200,7 +200,7 @@ fn extended_octets(community: &ExtendedCommunity) -> Option<[u8; 8]> {
 mod tests {
     use super::*;
     use crate::data;
-    use crate::frame::{HEADER, decode};
+    use crate::frame::{decode, take};
     use crate::skip::skip;
 
     #[test]
@@ -215,12 +215,10 @@ mod tests {
             let frames = dump.frames(peer, None);
             let mut seen = Vec::new();
             let mut rest = frames.as_slice();
-            while !rest.is_empty() {
-                let len = usize::from(u16::from_be_bytes([rest[16], rest[17]]));
-                let update = decode::update(&rest[HEADER..len]).unwrap();
+            while let Some((_, body)) = take(&mut rest).unwrap() {
+                let update = decode::update(body).unwrap();
                 let attributes = update.attributes.unwrap();
                 seen.extend(update.announced.into_iter().map(|p| (p, attributes.clone())));
-                rest = &rest[len..];
             }
             let mut want: Vec<_> =
                 dump.of_peer(peer).map(|e| (e.prefix, (*e.attributes).clone())).collect();

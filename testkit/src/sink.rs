@@ -19,7 +19,7 @@ use ipnet::IpNet;
 
 pub use self::index::{ANY, Index};
 use crate::frame::decode;
-use crate::frame::{Attributes, HEADER, NOTIFICATION, UPDATE, encode};
+use crate::frame::{Attributes, NOTIFICATION, UPDATE, encode, take};
 use crate::script::{Identity, Session};
 use crate::sender::is_timeout;
 use crate::wait::clock;
@@ -198,19 +198,15 @@ impl State {
 
     /// Takes in whole messages; the octets used.
     fn burst(&mut self, bytes: &[u8]) -> Result<usize> {
-        let mut used = 0;
-        while let Some(header) = bytes.get(used..used + HEADER) {
-            let len = usize::from(u16::from_be_bytes([header[16], header[17]]));
-            ensure!(header[..16] == [0xff; 16] && len >= HEADER, "header {header:02x?}");
-            let Some(body) = bytes.get(used + HEADER..used + len) else { break };
-            match header[18] {
+        let mut rest = bytes;
+        while let Some((kind, body)) = take(&mut rest)? {
+            match kind {
                 UPDATE => self.update(body).with_context(|| format!("UPDATE {body:02x?}"))?,
                 NOTIFICATION => bail!("NOTIFICATION {body:02x?}"),
                 _ => {}
             }
-            used += len;
         }
-        Ok(used)
+        Ok(bytes.len() - rest.len())
     }
 
     fn update(&mut self, body: &[u8]) -> Result<()> {

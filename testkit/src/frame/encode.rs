@@ -41,9 +41,23 @@ pub fn open(
     asn4: bool,
     out: &mut Vec<u8>,
 ) {
+    let families = families.iter().map(|family| (u16::from(afi(*family)), 1));
+    open_for(asn, hold_time, router_id, families, asn4, out);
+}
+
+/// [`open`] for families by AFI and SAFI.
+pub fn open_for(
+    asn: u32,
+    hold_time: u16,
+    router_id: Ipv4Addr,
+    families: impl IntoIterator<Item = (u16, u8)>,
+    asn4: bool,
+    out: &mut Vec<u8>,
+) {
     let mut capabilities = Vec::new();
-    for family in families {
-        capabilities.extend_from_slice(&[1, 4, 0, afi(*family), 0, 1]);
+    for (afi, safi) in families {
+        let [high, low] = afi.to_be_bytes();
+        capabilities.extend_from_slice(&[1, 4, high, low, 0, safi]);
     }
     capabilities.extend_from_slice(&[2, 0]);
     if asn4 {

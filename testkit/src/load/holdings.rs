@@ -265,7 +265,7 @@ fn counted(bytes: &[u8]) -> Result<(&[u8], &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::{Attributes, HEADER, encode};
+    use crate::frame::{Attributes, encode, take};
     use crate::load::vpn;
     use crate::wait::clock;
 
@@ -281,10 +281,8 @@ mod tests {
 
     fn feed(holdings: &mut Holdings, frames: &[u8]) {
         let mut rest = frames;
-        while !rest.is_empty() {
-            let len = usize::from(u16::from_be_bytes([rest[16], rest[17]]));
-            holdings.update(&rest[HEADER..len], clock()).unwrap();
-            rest = &rest[len..];
+        while let Some((_, body)) = take(&mut rest).unwrap() {
+            holdings.update(body, clock()).unwrap();
         }
     }
 

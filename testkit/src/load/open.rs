@@ -14,22 +14,9 @@ pub const IPV4_UNICAST: SubsequentFamily = (1, 1);
 /// VPN-IPv4 (RFC 4364).
 pub const IPV4_VPN: SubsequentFamily = (1, 128);
 
-/// OPEN with multiprotocol, route refresh and 4-octet AS numbers.
 fn open(asn: u32, hold_time: u16, router_id: Ipv4Addr, family: SubsequentFamily) -> Vec<u8> {
-    let mut capabilities = vec![1, 4];
-    capabilities.extend_from_slice(&family.0.to_be_bytes());
-    capabilities.extend_from_slice(&[0, family.1, 2, 0, 65, 4]);
-    capabilities.extend_from_slice(&asn.to_be_bytes());
-    let my_as = u16::try_from(asn).unwrap_or(23456); // AS_TRANS
-    let mut body = vec![4];
-    body.extend_from_slice(&my_as.to_be_bytes());
-    body.extend_from_slice(&hold_time.to_be_bytes());
-    body.extend_from_slice(&router_id.octets());
-    let len = u8::try_from(capabilities.len()).expect("few capabilities");
-    body.extend_from_slice(&[len + 2, 2, len]);
-    body.extend_from_slice(&capabilities);
     let mut out = Vec::new();
-    encode::message(OPEN, &body, &mut out);
+    encode::open_for(asn, hold_time, router_id, [family], true, &mut out);
     out
 }
 

@@ -16,7 +16,7 @@ use socket2::{Domain, Socket, Type};
 
 use super::open::{self, SubsequentFamily};
 use super::{Counts, Holdings, Sighting};
-use crate::frame::{HEADER, NOTIFICATION, UPDATE, encode};
+use crate::frame::{NOTIFICATION, UPDATE, encode, take};
 use crate::netns::NetNs;
 use crate::script::Session;
 use crate::sender::is_timeout;
@@ -345,21 +345,17 @@ impl State {
 
     /// Takes in whole messages; the octets used.
     fn burst(&mut self, bytes: &[u8], now: Instant) -> Result<usize> {
-        let mut used = 0;
-        while let Some(header) = bytes.get(used..used + HEADER) {
-            let len = usize::from(u16::from_be_bytes([header[16], header[17]]));
-            ensure!(header[..16] == [0xff; 16] && len >= HEADER, "header {header:02x?}");
-            let Some(body) = bytes.get(used + HEADER..used + len) else { break };
-            match (header[18], &mut self.holdings) {
+        let mut rest = bytes;
+        while let Some((kind, body)) = take(&mut rest)? {
+            match (kind, &mut self.holdings) {
                 (UPDATE, Some(holdings)) => {
                     holdings.update(body, now).with_context(|| format!("UPDATE {body:02x?}"))?;
                 }
                 (NOTIFICATION, _) => bail!("NOTIFICATION {body:02x?}"),
                 _ => {}
             }
-            used += len;
         }
-        Ok(used)
+        Ok(bytes.len() - rest.len())
     }
 }
 
