@@ -20,7 +20,8 @@ pub(super) fn table(report: &Report) -> String {
     let mut out = String::new();
     let _ = write!(
         out,
-        "{}; subjects: {}. A cell is time (or lateness), CPU seconds, peak MB. A ratio is the best of \
+        "{}; subjects: {}. In brackets: routes that share an \
+         attribute set. A cell is time (or lateness), CPU seconds, peak MB. A ratio is the best of \
          the others in that column against ours: above 1 ours is better.\n\n\
          | what | Cosmos | fastest other | time, CPU, memory |\n|---|---|---|---|\n",
         report.machine.join("; "),
